@@ -1,6 +1,7 @@
 package job
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -62,7 +63,10 @@ func (l Letter) Encode() []byte {
 	if err != nil { // Every field is of a type that JSON can hold.
 		panic(fmt.Sprintf("encode letter: %v", err))
 	}
-	return body
+	// JSON may hold these two as they are, a queue may not (XML 1.0 has no way to
+	// write them); an object's key may have them.
+	body = bytes.ReplaceAll(body, []byte("\uFFFE"), []byte(`\ufffe`))
+	return bytes.ReplaceAll(body, []byte("\uFFFF"), []byte(`\uffff`))
 }
 
 // Notice is what a message on the work queue turned out to say.
