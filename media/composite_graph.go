@@ -1,0 +1,132 @@
+package media
+
+import (
+	"fmt"
+	"math"
+
+	ffmpeg "github.com/u2takey/ffmpeg-go"
+)
+
+// The child's descriptors in a composition. That of the times is
+// stampsPipe.
+const (
+	mattePipe = 4
+	layerPipe = 5
+)
+
+// args builds ffmpeg's arguments.
+func (p *CompositePlan) args() ([]string, error) {
+	w, h := SilhouetteSize(p.Info)
+	if p.layers() {
+		w, h = VideoSize(p.Info)
+	}
+	in := input(p.Input, p.Info, p.Limits, p.Threads)
+	wanted := []func(*ffmpeg.Stream) ([]*ffmpeg.Stream, error){p.times}
+	if p.layers() {
+		wanted = append(wanted, p.overlay)
+	}
+	if p.mattes() {
+		wanted = append(wanted, p.silhouettes)
+	}
+	outputs := []*ffmpeg.Stream{}
+	for i, branch := range branches(picture(in, p.Info, w, h), len(wanted)) {
+		out, err := wanted[i](branch)
+		if err != nil {
+			return nil, err
+		}
+		outputs = append(outputs, out...)
+	}
+	return arguments(p.Threads, outputs), nil
+}
+
+func (p *CompositePlan) times(s *ffmpeg.Stream) ([]*ffmpeg.Stream, error) {
+	return []*ffmpeg.Stream{stamped(s, p.Info, stampsPipe)}, nil
+}
+
+// sent is a stream of pictures from Write. Reading ahead to guess a rate would
+// wait for frames that are not there yet, hence the small probe. Its times are
+// brought to the unit of the source's, where they equal those of the frames
+// that they belong to, so that the filters pair them.
+func (p *CompositePlan) sent(descriptor int) *ffmpeg.Stream {
+	in := ffmpeg.Input(fmt.Sprintf("pipe:%d", descriptor), ffmpeg.KwArgs{
+		"f": "matroska", "protocol_whitelist": "pipe", "format_whitelist": "matroska,webm",
+		"probesize": 32, "analyzeduration": 0, "fpsprobesize": 0, "thread_queue_size": 8, "threads": 1,
+	})
+	return in.Get("0").Filter("settb", ffmpeg.Args{p.Info.TimeBase.String()})
+}
+
+// overlay draws the layers over the video.
+func (p *CompositePlan) overlay(s *ffmpeg.Stream) ([]*ffmpeg.Stream, error) {
+	w, h := VideoSize(p.Info)
+	path, err := outputPath(p.Overlay, p.Dir)
+	layer := p.sent(layerPipe).Filter("scale", nil, ffmpeg.KwArgs{"w": w, "h": h, "flags": "bilinear", "out_color_matrix": "bt709", "out_range": "tv"})
+	layer = layer.Filter("format", ffmpeg.Args{"yuva420p"})
+	drawn := ffmpeg.Filter([]*ffmpeg.Stream{s, layer}, "overlay", nil, ffmpeg.KwArgs{"format": "yuv420"})
+	return []*ffmpeg.Stream{output([]*ffmpeg.Stream{drawn}, path, h264(p.Info, w, h, 23, p.Threads))}, err
+}
+
+// silhouettes cuts the figure out.
+func (p *CompositePlan) silhouettes(s *ffmpeg.Stream) ([]*ffmpeg.Stream, error) {
+	w, h := SilhouetteSize(p.Info)
+	if p.layers() && h != videoLines(p.Info) {
+		s = s.Filter("scale", nil, ffmpeg.KwArgs{"w": w, "h": h, "in_color_matrix": "bt709", "out_color_matrix": "bt709"}).
+			Filter("setsar", ffmpeg.Args{"1"})
+	}
+	matte := p.sent(mattePipe).Filter("scale", nil, ffmpeg.KwArgs{"w": w, "h": h, "flags": "bicubic"}).Filter("format", ffmpeg.Args{"gray"})
+	if p.SilhouetteMP4 == "" {
+		out, err := p.webm(merge(s, matte))
+		return []*ffmpeg.Stream{out}, err
+	}
+	mattes := branches(matte, 2)
+	if p.SilhouetteWebM == "" {
+		out, err := p.stacked(merge(s, mattes[0]), mattes[1])
+		return []*ffmpeg.Stream{out}, err
+	}
+	figures := branches(merge(s, mattes[0]), 2)
+	webm, err := p.webm(figures[0])
+	if err != nil {
+		return nil, err
+	}
+	stacked, err := p.stacked(figures[1], mattes[1])
+	return []*ffmpeg.Stream{webm, stacked}, err
+}
+
+func videoLines(info Info) int {
+	_, h := VideoSize(info)
+	return h
+}
+
+// merge makes the matte the picture's alpha.
+func merge(s, matte *ffmpeg.Stream) *ffmpeg.Stream {
+	return ffmpeg.Filter([]*ffmpeg.Stream{s, matte}, "alphamerge", nil)
+}
+
+// webm is the figure in VP9 with alpha. Frames that are shown later than
+// sent (alt-ref) cannot carry alpha.
+func (p *CompositePlan) webm(figure *ffmpeg.Stream) (*ffmpeg.Stream, error) {
+	path, err := outputPath(p.SilhouetteWebM, p.Dir)
+	options := ffmpeg.KwArgs{
+		"f": "webm", "c:v": "libvpx-vp9", "pix_fmt": "yuva420p", "deadline": "realtime", "cpu-used": 8,
+		"row-mt": 1, "tile-columns": 1, "auto-alt-ref": 0, "lag-in-frames": 0, "crf": 32, "b:v": 0,
+		"force_key_frames": "expr:gte(t,n_forced*2)", "g": int(math.Ceil(rate(p.Info) * 4)),
+		"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709", "color_range": "tv",
+	}
+	if p.Threads > 0 {
+		options["threads"] = p.Threads
+	}
+	return output([]*ffmpeg.Stream{figure}, path, timed(p.Info), options), err
+}
+
+// stacked is the figure on black above its matte, in H.264. The black is
+// made from the picture itself: a source of colour would never end.
+func (p *CompositePlan) stacked(figure, matte *ffmpeg.Stream) (*ffmpeg.Stream, error) {
+	path, err := outputPath(p.SilhouetteMP4, p.Dir)
+	w, h := SilhouetteSize(p.Info)
+	parts := branches(figure, 2)
+	black := parts[0].Filter("format", ffmpeg.Args{"yuv420p"}).
+		Filter("lutyuv", nil, ffmpeg.KwArgs{"y": 16, "u": 128, "v": 128})
+	colour := ffmpeg.Filter([]*ffmpeg.Stream{black, parts[1]}, "overlay", nil, ffmpeg.KwArgs{"format": "yuv420"})
+	grey := matte.Filter("scale", nil, ffmpeg.KwArgs{"in_range": "pc", "out_range": "tv"}).Filter("format", ffmpeg.Args{"yuv420p"})
+	both := ffmpeg.Filter([]*ffmpeg.Stream{colour, grey}, "vstack", nil)
+	return output([]*ffmpeg.Stream{both}, path, h264(p.Info, w, 2*h, 23, p.Threads)), err
+}

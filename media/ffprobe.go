@@ -1,0 +1,291 @@
+package media
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/motionmill/motionmill/job"
+)
+
+// maxListing bounds what ffprobe may print, in bytes.
+const maxListing = 4 << 20
+
+// listing is ffprobe's JSON, as far as it is read here.
+type listing struct {
+	Streams []stream `json:"streams"`
+	Frames  []frame  `json:"frames"`
+	Format  struct {
+		StartTime string `json:"start_time"`
+		Duration  string `json:"duration"`
+	} `json:"format"`
+}
+
+type stream struct {
+	Index       int    `json:"index"`
+	Type        string `json:"codec_type"`
+	Codec       string `json:"codec_name"`
+	Tag         string `json:"codec_tag_string"`
+	Width       int    `json:"width"`
+	Height      int    `json:"height"`
+	PixelFormat string `json:"pix_fmt"`
+	SAR         string `json:"sample_aspect_ratio"`
+	Range       string `json:"color_range"`
+	Space       string `json:"color_space"`
+	Transfer    string `json:"color_transfer"`
+	Primaries   string `json:"color_primaries"`
+	FieldOrder  string `json:"field_order"`
+	Rate        string `json:"r_frame_rate"`
+	AverageRate string `json:"avg_frame_rate"`
+	TimeBase    string `json:"time_base"`
+	Duration    string `json:"duration"`
+	Frames      string `json:"nb_frames"`
+	Packets     string `json:"nb_read_packets"`
+	Disposition struct {
+		Default    int `json:"default"`
+		Cover      int `json:"attached_pic"`
+		Thumbnails int `json:"timed_thumbnails"`
+	} `json:"disposition"`
+	Tags     map[string]string `json:"tags"`
+	SideData []sideData        `json:"side_data_list"`
+}
+
+type frame struct {
+	Timestamp   *int64     `json:"best_effort_timestamp"`
+	Time        string     `json:"best_effort_timestamp_time"`
+	Width       int        `json:"width"`
+	Height      int        `json:"height"`
+	PixelFormat string     `json:"pix_fmt"`
+	SAR         string     `json:"sample_aspect_ratio"`
+	Interlaced  int        `json:"interlaced_frame"`
+	Range       string     `json:"color_range"`
+	Space       string     `json:"color_space"`
+	Transfer    string     `json:"color_transfer"`
+	Primaries   string     `json:"color_primaries"`
+	SideData    []sideData `json:"side_data_list"`
+}
+
+type sideData struct {
+	Type   string `json:"side_data_type"`
+	Matrix string `json:"displaymatrix"`
+}
+
+func (s stream) encrypted() bool {
+	if s.Tag == "encv" || s.Tag == "enca" {
+		return true
+	}
+	for _, data := range s.SideData {
+		if strings.HasPrefix(data.Type, "Encryption") {
+			return true
+		}
+	}
+	return false
+}
+
+func (s stream) interlaced() bool {
+	switch s.FieldOrder {
+	case "tt", "bb", "tb", "bt":
+		return true
+	}
+	return false
+}
+
+// streams lists the streams.
+func (p prober) streams(ctx context.Context) (listing, error) {
+	return p.list(ctx, "-show_streams", "-show_format")
+}
+
+// first decodes the first frame. It is what tells for sure that the video can
+// be read, when it starts and how it is to be shown.
+func (p prober) first(ctx context.Context, info *Info, streams listing) error {
+	out, err := p.list(ctx, "-select_streams", strconv.Itoa(info.videoStream), "-read_intervals", "%+#48", "-show_frames")
+	if err != nil {
+		return err
+	}
+	for _, f := range out.Frames {
+		if f.Width <= 0 || f.Height <= 0 {
+			continue
+		}
+		for _, s := range streams.Streams {
+			if s.Index == info.videoStream {
+				p.shape(info, s, f)
+			}
+		}
+		start := seconds(streams.Format.StartTime)
+		info.StartTime = seconds(f.Time) - start
+		if f.Timestamp != nil && info.TimeBase.Num > 0 {
+			// ffmpeg rounds the start, which has microseconds, to the stream's unit.
+			info.firstTick = *f.Timestamp - int64(math.Round(start/info.TimeBase.float()))
+		}
+		return p.withinSize(*info)
+	}
+	return p.fail(job.Corrupt, export, "no picture of its video stream (%s) can be decoded", info.VideoCodec)
+}
+
+// list runs ffprobe on the file and reads its JSON.
+func (p prober) list(ctx context.Context, args ...string) (listing, error) {
+	var out listing
+	text := &capped{limit: maxListing}
+	if err := p.ffprobe(ctx, text, append([]string{"-of", "json"}, args...)); err != nil {
+		return out, err
+	}
+	if text.full {
+		return out, p.fail(job.OverLimit, export, "describes itself in more than %d bytes", maxListing)
+	}
+	if err := json.Unmarshal(text.Bytes(), &out); err != nil {
+		return out, job.Fail(job.Internal, "read what ffprobe says of", p.subject, "", "", err)
+	}
+	return out, nil
+}
+
+// ffprobe runs ffprobe on the file with the confinement that every run has.
+func (p prober) ffprobe(ctx context.Context, out *capped, args []string) error {
+	args = append(append(confined(p.demuxer, p.limits), "-v", "error"), args...)
+	child, err := start(ctx, command{
+		path: p.tools.ffprobe, args: append(args, "-i", "file:"+p.path), dir: "/", stdout: out,
+		deadline: probeDeadline, op: p.op, subject: p.subject, input: p.path,
+	})
+	if err != nil {
+		return err
+	}
+	usage, err := child.wait()
+	if size := tooLarge(usage.Warnings); size != "" {
+		return p.fail(job.OverLimit, "Export it with fewer pixels.", "has pictures of %s, more than the limit of %d pixels",
+			size, p.limits.MaxPixels)
+	}
+	var typed *job.Error
+	if errors.As(err, &typed) && typed.Kind == job.Internal {
+		// ffprobe itself is sound: a status of its own means the file.
+		typed.Kind, typed.Remedy = job.Corrupt, export
+	}
+	return err
+}
+
+// confined are the options before an input that keep ffmpeg to one demuxer,
+// to files and pipes, and to pictures of a bearable size. Decoders pad what
+// they allocate, hence the addition; the probe compares exactly.
+func confined(demuxer container, limits Limits) []string {
+	return []string{
+		"-hide_banner",
+		"-max_alloc", strconv.Itoa(maxAlloc),
+		"-protocol_whitelist", "file,pipe",
+		"-format_whitelist", whitelist(demuxer),
+		"-max_pixels", strconv.Itoa(padded(limits.MaxPixels)),
+		"-f", string(demuxer),
+	}
+}
+
+// maxAlloc is the most memory that ffmpeg may ask for in one piece, in bytes:
+// room for the largest picture allowed in 16 bits and four channels.
+const maxAlloc = 512 << 20
+
+func padded(pixels int) int { return pixels + pixels/8 + 1<<16 }
+
+// tooLarge finds the decoder's complaint about a picture over -max_pixels and
+// returns its size.
+func tooLarge(lines []string) string {
+	for _, line := range lines {
+		if found := regexp.MustCompile(`Picture size (\d+x\d+) exceeds`).FindStringSubmatch(line); found != nil {
+			return found[1]
+		}
+	}
+	return ""
+}
+
+// whitelist names a demuxer as -format_whitelist compares it.
+func whitelist(demuxer container) string {
+	switch demuxer {
+	case isoMedia:
+		return "mov,mp4"
+	case matroska:
+		return "matroska,webm"
+	default:
+		return string(demuxer)
+	}
+}
+
+// scan reads all packets of the video stream, without decoding, for length
+// and rate that the container does not announce.
+func (p prober) scan(ctx context.Context, info *Info) error {
+	text := &capped{limit: 64 << 20}
+	err := p.ffprobe(ctx, text, []string{"-select_streams", strconv.Itoa(info.videoStream),
+		"-show_entries", "packet=pts_time,duration_time", "-of", "csv=p=0"})
+	if err != nil {
+		return err
+	}
+	first, end, count := math.Inf(1), math.Inf(-1), int64(0)
+	lines := bufio.NewScanner(bytes.NewReader(text.Bytes()))
+	for lines.Scan() {
+		pts, length, _ := strings.Cut(lines.Text(), ",")
+		count++
+		if at, err := strconv.ParseFloat(pts, 64); err == nil {
+			first, end = math.Min(first, at), math.Max(end, at+seconds(strings.TrimRight(length, ",")))
+		}
+	}
+	if count == 0 || math.IsInf(first, 0) {
+		return p.fail(job.Corrupt, again, "its video stream holds no frames with times")
+	}
+	if text.full {
+		return p.fail(job.OverLimit, "Cut it into shorter ones.", "has more than %d frames", count)
+	}
+	info.Frames = count
+	if info.Duration == 0 {
+		info.Duration, info.ends = end-first, true
+	}
+	if info.FrameRate == 0 && info.Duration > 0 {
+		info.FrameRate, info.VFR = float64(count)/info.Duration, count > 1
+	}
+	return nil
+}
+
+// capped keeps the first limit bytes written to it and drops the rest.
+type capped struct {
+	bytes.Buffer
+	limit int
+	full  bool
+}
+
+// Write takes all of a piece and keeps what there is room for.
+func (c *capped) Write(piece []byte) (int, error) {
+	room := c.limit - c.Len()
+	if len(piece) > room {
+		c.full = true
+		_, _ = c.Buffer.Write(piece[:room]) // a buffer takes everything
+		return len(piece), nil
+	}
+	return c.Buffer.Write(piece)
+}
+
+// seconds reads a decimal number of seconds; 0 when there is none.
+func seconds(text string) float64 {
+	value, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(value) || math.IsInf(value, 0) {
+		return 0
+	}
+	return value
+}
+
+// clock reads "00:01:02.500000000"; 0 when there is none.
+func clock(text string) float64 {
+	var hours, minutes int
+	var rest float64
+	if n, _ := fmt.Sscanf(text, "%d:%d:%f", &hours, &minutes, &rest); n != 3 {
+		return 0
+	}
+	return float64(hours*3600+minutes*60) + rest
+}
+
+func number(text string) int64 {
+	value, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || value < 0 {
+		return 0
+	}
+	return value
+}
