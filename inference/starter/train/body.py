@@ -62,7 +62,7 @@ def _blank() -> Motion:
     return Motion(np.zeros(n), np.zeros(n), np.zeros(n), np.ones(n))
 
 
-def _set(m: Motion, name: str, mean: float, amp: float = 0.0, phase: float = 0.0, harmonic: float = 1.0) -> None:
+def set_angle(m: Motion, name: str, mean: float, amp: float = 0.0, phase: float = 0.0, harmonic: float = 1.0) -> None:
     """Degrees in; a name without a side sets both sides."""
     names = [name] if name in IX else [f"l_{name}", f"r_{name}"]
     for n in names:
@@ -73,56 +73,56 @@ def _set(m: Motion, name: str, mean: float, amp: float = 0.0, phase: float = 0.0
 def _walk(m: Motion, rng: np.random.Generator) -> None:
     stride, swing = rng.uniform(12, 40), rng.uniform(5, 45)
     for side, ph in (("l", 0.0), ("r", np.pi)):
-        _set(m, f"{side}_hip_flex", 8, stride, ph)
-        _set(m, f"{side}_knee", rng.uniform(15, 45), rng.uniform(12, 40), ph + 1.2)
-        _set(m, f"{side}_ankle", 5, 12, ph + 2.0)
-        _set(m, f"{side}_arm_flex", 0, swing, ph + np.pi)
-        _set(m, f"{side}_arm_abd", rng.uniform(3, 14))
-        _set(m, f"{side}_elbow", rng.uniform(5, 95), rng.uniform(0, 20), ph + np.pi)
-    _set(m, "spine_pitch", rng.uniform(-3, 15))
-    _set(m, "spine_yaw", 0, rng.uniform(0, 12), rng.uniform(0, 6))
+        set_angle(m, f"{side}_hip_flex", 8, stride, ph)
+        set_angle(m, f"{side}_knee", rng.uniform(15, 45), rng.uniform(12, 40), ph + 1.2)
+        set_angle(m, f"{side}_ankle", 5, 12, ph + 2.0)
+        set_angle(m, f"{side}_arm_flex", 0, swing, ph + np.pi)
+        set_angle(m, f"{side}_arm_abd", rng.uniform(3, 14))
+        set_angle(m, f"{side}_elbow", rng.uniform(5, 95), rng.uniform(0, 20), ph + np.pi)
+    set_angle(m, "spine_pitch", rng.uniform(-3, 15))
+    set_angle(m, "spine_yaw", 0, rng.uniform(0, 12), rng.uniform(0, 6))
 
 
 def _stand(m: Motion, rng: np.random.Generator) -> None:
     for side in "lr":
-        _set(m, f"{side}_arm_flex", rng.uniform(-20, 40), 6, rng.uniform(0, 6))
-        _set(m, f"{side}_arm_abd", rng.uniform(2, 50), 6, rng.uniform(0, 6))
-        _set(m, f"{side}_arm_twist", rng.uniform(-50, 40))
-        _set(m, f"{side}_elbow", rng.uniform(0, 130), 8)
-        _set(m, f"{side}_hip_abd", rng.uniform(-2, 14))
-        _set(m, f"{side}_hip_flex", rng.uniform(-6, 12))
-        _set(m, f"{side}_knee", rng.uniform(0, 25))
+        set_angle(m, f"{side}_arm_flex", rng.uniform(-20, 40), 6, rng.uniform(0, 6))
+        set_angle(m, f"{side}_arm_abd", rng.uniform(2, 50), 6, rng.uniform(0, 6))
+        set_angle(m, f"{side}_arm_twist", rng.uniform(-50, 40))
+        set_angle(m, f"{side}_elbow", rng.uniform(0, 130), 8)
+        set_angle(m, f"{side}_hip_abd", rng.uniform(-2, 14))
+        set_angle(m, f"{side}_hip_flex", rng.uniform(-6, 12))
+        set_angle(m, f"{side}_knee", rng.uniform(0, 25))
 
 
 def _arms_up(m: Motion, rng: np.random.Generator) -> None:
     for side in "lr":
-        _set(m, f"{side}_arm_abd", rng.uniform(60, 165), rng.uniform(0, 40), rng.uniform(0, 6))
-        _set(m, f"{side}_arm_flex", rng.uniform(-10, 30), 10)
-        _set(m, f"{side}_arm_twist", rng.uniform(-30, 100))
-        _set(m, f"{side}_elbow", rng.uniform(0, 120), rng.uniform(0, 30), rng.uniform(0, 6))
-        _set(m, f"{side}_hip_abd", rng.uniform(0, 22), 5, rng.uniform(0, 6))
-        _set(m, f"{side}_knee", rng.uniform(0, 25), 10, rng.uniform(0, 6))
+        set_angle(m, f"{side}_arm_abd", rng.uniform(60, 165), rng.uniform(0, 40), rng.uniform(0, 6))
+        set_angle(m, f"{side}_arm_flex", rng.uniform(-10, 30), 10)
+        set_angle(m, f"{side}_arm_twist", rng.uniform(-30, 100))
+        set_angle(m, f"{side}_elbow", rng.uniform(0, 120), rng.uniform(0, 30), rng.uniform(0, 6))
+        set_angle(m, f"{side}_hip_abd", rng.uniform(0, 22), 5, rng.uniform(0, 6))
+        set_angle(m, f"{side}_knee", rng.uniform(0, 25), 10, rng.uniform(0, 6))
 
 
 def _squat(m: Motion, rng: np.random.Generator) -> None:
     depth = rng.uniform(0.5, 1.0)
-    _set(m, "hip_flex", 50 * depth, 48 * depth)
-    _set(m, "knee", 62 * depth, 60 * depth)
-    _set(m, "ankle", -8, 8)
-    _set(m, "hip_abd", rng.uniform(5, 35))
-    _set(m, "hip_twist", rng.uniform(0, 30))
-    _set(m, "spine_pitch", 18 * depth, 16 * depth)
-    _set(m, "arm_flex", rng.uniform(20, 80), 30)
-    _set(m, "elbow", rng.uniform(0, 110), 10)
-    _set(m, "arm_abd", rng.uniform(0, 30))
-    _set(m, "arm_twist", rng.uniform(-40, 20))
+    set_angle(m, "hip_flex", 50 * depth, 48 * depth)
+    set_angle(m, "knee", 62 * depth, 60 * depth)
+    set_angle(m, "ankle", -8, 8)
+    set_angle(m, "hip_abd", rng.uniform(5, 35))
+    set_angle(m, "hip_twist", rng.uniform(0, 30))
+    set_angle(m, "spine_pitch", 18 * depth, 16 * depth)
+    set_angle(m, "arm_flex", rng.uniform(20, 80), 30)
+    set_angle(m, "elbow", rng.uniform(0, 110), 10)
+    set_angle(m, "arm_abd", rng.uniform(0, 30))
+    set_angle(m, "arm_twist", rng.uniform(-40, 20))
 
 
 def _jack(m: Motion, rng: np.random.Generator) -> None:
-    _set(m, "arm_abd", 80, 75)
-    _set(m, "hip_abd", 14, 14)
-    _set(m, "elbow", rng.uniform(0, 35), 8)
-    _set(m, "knee", 14, 10, 1.5, 2)
+    set_angle(m, "arm_abd", 80, 75)
+    set_angle(m, "hip_abd", 14, 14)
+    set_angle(m, "elbow", rng.uniform(0, 35), 8)
+    set_angle(m, "knee", 14, 10, 1.5, 2)
     m.mean[IX["jump"]], m.amp[IX["jump"]], m.harmonic[IX["jump"]] = 0.03, rng.uniform(0.02, 0.09), 2.0
 
 
@@ -138,7 +138,7 @@ def _dance(m: Motion, rng: np.random.Generator) -> None:
         key = name[2:] if name[:2] in ("l_", "r_") else name
         if key in table:
             low, high, amp = table[key]
-            _set(m, name, rng.uniform(low, high), rng.uniform(0.2, 1) * amp, rng.uniform(0, 2 * np.pi), rng.choice([1, 1, 2]))
+            set_angle(m, name, rng.uniform(low, high), rng.uniform(0.2, 1) * amp, rng.uniform(0, 2 * np.pi), rng.choice([1, 1, 2]))
     if rng.random() < 0.3:
         m.mean[IX["jump"]], m.amp[IX["jump"]] = 0.04, rng.uniform(0.02, 0.1)
 
@@ -154,9 +154,9 @@ def random_motion(rng: np.random.Generator, family: str | None = None) -> Motion
     m = _blank()
     FAMILIES[family][0](m, rng)
     yaw = rng.normal(0, 40) if rng.random() < 0.5 else rng.uniform(-180, 180)
-    _set(m, "yaw", yaw, rng.uniform(0, 15), rng.uniform(0, 6))
+    set_angle(m, "yaw", yaw, rng.uniform(0, 15), rng.uniform(0, 6))
     for name, spread in (("head_pitch", 12), ("head_yaw", 25), ("head_roll", 8)):
-        _set(m, name, rng.normal(0, spread), rng.uniform(0, spread / 2), rng.uniform(0, 6))
+        set_angle(m, name, rng.normal(0, spread), rng.uniform(0, spread / 2), rng.uniform(0, 6))
     return m
 
 
