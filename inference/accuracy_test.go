@@ -1,0 +1,252 @@
+package inference
+
+import (
+	"bytes"
+	"encoding/json"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"github.com/motionmill/motionmill/inference/starter"
+)
+
+// annotation is the truth about the one large person of the COCO picture 785.
+type annotation struct {
+	ImageID      int         `json:"image_id"`
+	Box          [4]float64  `json:"bbox"`
+	Area         float64     `json:"area"`
+	Keypoints    []float64   `json:"keypoints"`
+	Segmentation [][]float64 `json:"segmentation"`
+}
+
+// skier returns the picture, as one frame, and its truth.
+func skier(tb testing.TB) (Video, [][]byte, annotation) {
+	tb.Helper()
+	text, err := os.ReadFile(testdata(tb, "groundtruth", "test_coco.json"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var all struct{ Annotations []json.RawMessage }
+	if err := json.Unmarshal(text, &all); err != nil {
+		tb.Fatal(err)
+	}
+	v := Video{Width: 640, Height: 425, FrameWidth: 640, FrameHeight: 425}
+	for _, raw := range all.Annotations {
+		var a struct {
+			ID int `json:"image_id"`
+		}
+		if err := json.Unmarshal(raw, &a); err != nil {
+			tb.Fatal(err)
+		}
+		if a.ID != 785 { // Those of crowds have another form of segmentation.
+			continue
+		}
+		var truth annotation
+		if err := json.Unmarshal(raw, &truth); err != nil {
+			tb.Fatal(err)
+		}
+		return v, decode(tb, testdata(tb, "groundtruth", "000000000785.jpg"), 640, 425, 1), truth
+	}
+	tb.Fatal("the truth about picture 785 is missing")
+	return v, nil, annotation{}
+}
+
+// similarity is COCO's object keypoint similarity (cocodataset.org, keypoints
+// evaluation): the mean of exp(−d²/(2·area·k²)) over the labelled points.
+func similarity(got [][3]float64, truth annotation) float64 {
+	sigmas := [17]float64{
+		.026, .025, .025, .035, .035, .079, .079, .072, .072, .062, .062, .107, .107, .087, .087, .089, .089,
+	}
+	sum, n := 0.0, 0.0
+	for i, s := range sigmas {
+		if truth.Keypoints[i*3+2] == 0 {
+			continue
+		}
+		dx, dy := got[i][0]-truth.Keypoints[i*3], got[i][1]-truth.Keypoints[i*3+1]
+		sum += math.Exp(-(dx*dx + dy*dy) / (2 * truth.Area * 4 * s * s))
+		n++
+	}
+	return sum / n
+}
+
+// inside tells whether a point lies in a polygon x0, y0, x1, y1, … (even-odd rule).
+func inside(polygon []float64, x, y float64) bool {
+	in := false
+	for i, j := 0, len(polygon)-2; i < len(polygon); j, i = i, i+2 {
+		if (polygon[i+1] > y) != (polygon[j+1] > y) &&
+			x < (polygon[j]-polygon[i])*(y-polygon[i+1])/(polygon[j+1]-polygon[i+1])+polygon[i] {
+			in = !in
+		}
+	}
+	return in
+}
+
+func TestRealModelsOnAPicture(t *testing.T) {
+	v, frames, truth := skier(t)
+	a := analyserOf(t, openRuntime(t), []string{TaskPose, TaskMatte}, realNames())
+	found, err := a.detect.detect(picture{pix: frames[0], width: 640, height: 425})
+	if err != nil || len(found) == 0 {
+		t.Fatalf("found %v, error %v", found, err)
+	}
+	b := truth.Box
+	iou := overlap(found[0].box, rect{b[0], b[1], b[2], b[3]})
+	result, _ := analyse(t, a, v, frames, 30)
+	if len(result[0].People) != 1 {
+		t.Fatal("nobody found")
+	}
+	oks := similarity(result[0].People[0].Raw, truth)
+	w, h := a.MatteSize(v)
+	cut := matteOverlap(result[0].Matte, func(i int) bool {
+		for _, polygon := range truth.Segmentation {
+			if inside(polygon, (float64(i%w)+0.5)*640/float64(w), (float64(i/w)+0.5)*425/float64(h)) {
+				return true
+			}
+		}
+		return false
+	})
+	t.Logf("box IoU %.3f (score %.2f), keypoint similarity %.3f, matte IoU %.3f", iou, found[0].score, oks, cut)
+	if iou < 0.8 || oks < 0.85 || cut < 0.85 {
+		t.Error("want a box IoU of at least 0.8, a keypoint similarity and a matte IoU of at least 0.85")
+	}
+}
+
+// matteOverlap is the intersection over union of what a matte holds for person and the truth.
+func matteOverlap(matte []byte, person func(i int) bool) float64 {
+	both, either := 0, 0
+	for i, v := range matte {
+		a, b := v >= 128, person(i)
+		if a && b {
+			both++
+		}
+		if a || b {
+			either++
+		}
+	}
+	return float64(both) / float64(max(either, 1))
+}
+
+func TestRealModelsOnTheDance(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 15 seconds")
+	}
+	v, frames, truth := dance(t, danceFrames)
+	a := analyserOf(t, openRuntime(t), []string{TaskPose, TaskMatte}, realNames())
+	results, stats := analyse(t, a, v, frames, 30)
+	if len(results) != danceFrames || stats.Frames != danceFrames {
+		t.Fatalf("%d results, %d frames", len(results), stats.Frames)
+	}
+	smooth, missing := distances(results, truth, func(p Person) [][3]float64 { return p.Keypoints })
+	raw, _ := distances(results, truth, func(p Person) [][3]float64 { return p.Raw })
+	t.Logf("median distance %.2f px smoothed and %.2f raw, 90 %% within %.1f, nobody in %d frames; %+v",
+		smooth[len(smooth)/2], raw[len(raw)/2], smooth[len(smooth)*9/10], missing, stats.Models)
+	if smooth[len(smooth)/2] > 6 || raw[len(raw)/2] > 6 || missing > 0 {
+		t.Error("want a median of at most 6 px and a person in every frame")
+	}
+	if n := stats.Models[0].Inferences; n > danceFrames/10 {
+		t.Errorf("%d detections in %d frames", n, danceFrames)
+	}
+	for i, r := range results {
+		if r.Index != i || len(r.People) == 1 && r.People[0].ID != 1 {
+			t.Fatalf("frame %d: %+v", i, r)
+		}
+	}
+}
+
+func TestRealModelsGiveTheSameBytes(t *testing.T) {
+	v, frames, _ := dance(t, 60)
+	r := openRuntime(t)
+	track := func(parallel int) (string, []Result) {
+		a := analyserOf(t, r, []string{TaskPose, TaskMatte}, realNames())
+		v.Parallel = parallel
+		results, _ := analyse(t, a, v, frames, 30)
+		var out bytes.Buffer
+		w := NewTrackWriter(&out, TrackHeader{Width: v.Width, Height: v.Height, Models: a.Used()})
+		for _, result := range results {
+			if err := w.WriteFrame(result); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return out.String(), results
+	}
+	one, oneResults := track(1)
+	four, fourResults := track(4)
+	if one != four {
+		t.Error("the tracks of one and of four inferences at once differ")
+	}
+	if !reflect.DeepEqual(oneResults, fourResults) {
+		t.Error("the results of one and of four inferences at once differ")
+	}
+}
+
+// demo is the rendered video of the starter models and its truth.
+func demo(tb testing.TB) (Video, [][]byte, starter.GroundTruth) {
+	tb.Helper()
+	truth, err := starter.Truth()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	video, err := fs.ReadFile(starter.Files, "demo.mp4")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	path := filepath.Join(tb.TempDir(), "demo.mp4")
+	if err := os.WriteFile(path, video, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	v := Video{Width: truth.Width, Height: truth.Height, FrameWidth: truth.Width, FrameHeight: truth.Height}
+	return v, decode(tb, path, v.Width, v.Height, 0), truth
+}
+
+func TestStartersOnTheirOwnVideo(t *testing.T) {
+	v, frames, truth := demo(t)
+	catalogue, err := LoadCatalogue(nil, starter.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	choice, err := catalogue.Choose([]string{TaskPose, TaskMatte}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := openRuntime(t).NewAnalyser(choice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	results, _ := analyse(t, a, v, frames, truth.FPS)
+	w, h := a.MatteSize(v)
+	near, rawNear, seen, iou := 0, 0, 0, 0.0
+	for i, r := range results {
+		mask, err := truth.Mask(i, w, h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		iou += matteOverlap(r.Matte, func(i int) bool { return mask[i] >= 128 }) / float64(len(results))
+		for j, k := range truth.Frames[i].Keypoints {
+			if k[2] != starter.Seen {
+				continue
+			}
+			seen++
+			if len(r.People) == 0 {
+				continue
+			}
+			within := func(p [3]float64) int {
+				if math.Hypot(p[0]-k[0], p[1]-k[1]) <= 0.05*truth.Frames[i].Height {
+					return 1
+				}
+				return 0
+			}
+			near += within(r.People[0].Keypoints[j])
+			rawNear += within(r.People[0].Raw[j])
+		}
+	}
+	pck, rawPCK := float64(near)/float64(seen), float64(rawNear)/float64(seen)
+	t.Logf("PCK at 5 %% of the body's height %.3f (raw %.3f), matte IoU %.3f", pck, rawPCK, iou)
+	if pck < 0.9 || iou < 0.9 {
+		t.Error("want at least 0.9 of both")
+	}
+}

@@ -1,0 +1,170 @@
+package inference
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+
+	"github.com/motionmill/motionmill/job"
+)
+
+// poser finds the points of the person in a box of a frame.
+type poser interface {
+	estimate(pic picture, box rect, points []keypoint) error
+	minimum() float64
+}
+
+// detector finds people in a frame, best first.
+type detector interface {
+	detect(pic picture) ([]detection, error)
+}
+
+// matter cuts the person out of a frame.
+type matter interface {
+	size(pic picture) (w, h int)
+	cut(pic picture, dst []byte) error
+}
+
+// Analyser runs the chosen models over videos. It may work on several videos
+// at once.
+type Analyser struct {
+	choice Choice
+	used   []UsedModel
+	pose   poser
+	detect detector
+	matte  matter
+}
+
+// NewAnalyser verifies the chosen models and takes their sessions, which all
+// jobs of the process share.
+func (r *Runtime) NewAnalyser(choice Choice) (*Analyser, error) {
+	a := &Analyser{choice: choice}
+	for _, m := range []*Model{choice.Detect, choice.Pose, choice.Matte} {
+		if m == nil {
+			continue
+		}
+		if err := m.Supported(); err != nil {
+			return nil, err
+		}
+		n, err := r.network(*m)
+		if err != nil {
+			return nil, err
+		}
+		switch m.Family {
+		case "heatmap":
+			a.pose, err = newHeatmap(n)
+		case "yolox":
+			a.detect, err = newYOLOX(n)
+		case "matte":
+			a.matte, err = newMatte(n)
+		}
+		if err != nil {
+			return nil, err
+		}
+		a.used = append(a.used, UsedModel{Name: m.Name, Task: m.Task, Family: m.Family, SHA256: m.SHA256, Provider: n.provider})
+	}
+	return a, nil
+}
+
+// Used returns the models in the order detect, pose, matte, with the provider
+// that each really runs on.
+func (a *Analyser) Used() []UsedModel { return append([]UsedModel{}, a.used...) }
+
+// Video describes the frames that Analyse is given.
+type Video struct {
+	// Width and Height are those of the upright source in display px; results are in them.
+	Width, Height int
+	// FrameWidth and FrameHeight are those of the rgb24 frames, in px.
+	FrameWidth, FrameHeight int
+	// Parallel is how many inferences run at once; default GOMAXPROCS.
+	Parallel int
+	// People says who is followed: "largest" (default), one person.
+	People string
+}
+
+// Person is someone in a frame, in source px.
+type Person struct {
+	// ID stays the same while the person is followed; from 1.
+	ID int
+	// Box is left, top, width, height.
+	Box [4]float64
+	// Score is the mean of the keypoints' scores, 0 to 1.
+	Score float64
+	// Keypoints are smoothed over time and Raw are not: x, y, score (0 to 1).
+	// A point that was not found is 0, 0, 0.
+	Keypoints, Raw [][3]float64
+}
+
+// Result is what was found in one frame.
+type Result struct {
+	Index  int
+	Time   float64 // s since the first frame
+	People []Person
+	// Matte is grey8 of MatteSize, 255 is person; nil when none is wanted. It is
+	// valid until emit returns.
+	Matte []byte
+}
+
+// Stats is what an analysis took.
+type Stats struct {
+	Frames int
+	Models []ModelStats // in the order of Analyser.Used
+}
+
+// ModelStats is what one model took, preparation and decoding included.
+type ModelStats struct {
+	Name, Task, Provider string
+	Inferences           int64
+	// Wall is the sum of the elapsed time of all inferences, in seconds; those that ran
+	// beside each other count each.
+	Wall float64
+	// CPU is the processor time of the calling threads, in seconds. With one
+	// thread an inference, on the CPU, that is all of it.
+	CPU float64
+}
+
+// MatteSize returns the width and height in px of the mattes of a video; 0, 0
+// when no matte is wanted. A matte covers the whole frame.
+func (a *Analyser) MatteSize(v Video) (w, h int) {
+	if !a.wantMatte() || v.FrameWidth < 1 || v.FrameHeight < 1 {
+		return 0, 0
+	}
+	return a.matte.size(picture{width: v.FrameWidth, height: v.FrameHeight})
+}
+
+func (a *Analyser) wantMatte() bool { return a.matte != nil && a.choice.WantMatte }
+
+func (v *Video) check() error {
+	const op = "analyse video"
+	if v.Width < 1 || v.Height < 1 || v.FrameWidth < 1 || v.FrameHeight < 1 {
+		return job.Fail(job.Internal, op, "", fmt.Sprintf("a size is missing: source %dx%d, frames %dx%d",
+			v.Width, v.Height, v.FrameWidth, v.FrameHeight), "", nil)
+	}
+	if v.People != "" && v.People != "largest" {
+		return job.Fail(job.Unsupported, op, "people: "+v.People, "this version follows one person",
+			`Write people: largest in the profile`, nil)
+	}
+	if v.Parallel < 1 {
+		v.Parallel = runtime.GOMAXPROCS(0)
+	}
+	return nil
+}
+
+// Analyse takes frames from next and gives a result for each to emit, strictly
+// in order, one call at a time. next fills pix, which is FrameWidth × FrameHeight
+// rgb24, and returns the frame's index, its time in seconds, and io.EOF after the last; it
+// is not called again after an error, and it must return when ctx ends. At
+// most Parallel and a few more frames are held, so a slow emit slows next down. The
+// results are the same whatever Parallel is. Analyse returns when the last
+// result was emitted, or, once nothing of it runs any more, with the first
+// error.
+func (a *Analyser) Analyse(
+	ctx context.Context, v Video, next func(pix []byte) (index int, t float64, err error), emit func(Result) error,
+) (Stats, error) {
+	if err := v.check(); err != nil {
+		return Stats{}, err
+	}
+	run := newAnalysis(a, v)
+	err := run.run(ctx, next, emit)
+	return run.stats(), err
+}

@@ -1,0 +1,53 @@
+package inference
+
+import (
+	"sync"
+	"testing"
+	"time"
+)
+
+// BenchmarkDance measures Analyse on the dance video beside ONNX Runtime alone:
+// the same sessions, the same number of inferences, as many at once, on
+// inputs that are ready. It reports the ratio of the two times, and of the CPU
+// times of the inferences, which the machine's other work touches less.
+func BenchmarkDance(b *testing.B) {
+	v, frames, _ := dance(b, 300)
+	a := analyserOf(b, openRuntime(b), []string{TaskPose, TaskMatte}, realNames())
+	v.Parallel = 2
+	var whole, alone time.Duration
+	var cpu float64
+	var bareMeter meter
+	for b.Loop() {
+		began := time.Now()
+		_, stats := analyse(b, a, v, frames, 30)
+		whole += time.Since(began)
+		for _, m := range stats.Models {
+			cpu += m.CPU
+		}
+		began = time.Now()
+		networks := []*network{a.detect.(*yolox).network, a.pose.(*heatmap).network, a.matte.(*matte).network}
+		for i, n := range networks {
+			bare(b, &bareMeter, n, int(stats.Models[i].Inferences), v.Parallel)
+		}
+		alone += time.Since(began)
+	}
+	b.ReportMetric(whole.Seconds()/alone.Seconds(), "whole/ort")
+	b.ReportMetric(cpu/time.Duration(bareMeter.cpu.Load()).Seconds(), "cpu/ort-cpu")
+	b.ReportMetric(float64(b.N*len(frames))/whole.Seconds(), "frames/s")
+}
+
+// bare runs a network count times, parallel at once.
+func bare(b *testing.B, m *meter, n *network, count, parallel int) {
+	var group sync.WaitGroup
+	for i := range parallel {
+		group.Go(func() {
+			for range count/parallel + min(1, max(0, count%parallel-i)) {
+				err := m.measure(func() error { return n.use(func(*lane) {}, func([]tensor) error { return nil }) })
+				if err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+}

@@ -1,0 +1,192 @@
+package inference
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/motionmill/motionmill/job"
+)
+
+// bump draws a Gaussian of height 1 into a map.
+func bump(w, h int, x, y, sigma float64) grid {
+	g := grid{data: make([]float32, w*h), w: w, h: h}
+	for i := range g.data {
+		dx, dy := float64(i%w)-x, float64(i/w)-y
+		g.data[i] = float32(math.Exp(-(dx*dx + dy*dy) / (2 * sigma * sigma)))
+	}
+	return g
+}
+
+func TestDarkFindsTheTopBetweenCells(t *testing.T) {
+	for _, at := range [][2]float64{{20, 30}, {20.3, 29.8}, {9.49, 40.51}, {24.1, 12.25}} {
+		x, y, score := bump(48, 64, at[0], at[1], 2).peak(true)
+		if math.Hypot(x-at[0], y-at[1]) > 0.01 || score < 0.85 {
+			t.Errorf("top at %v found at %.3f,%.3f score %.2f", at, x, y, score)
+		}
+	}
+}
+
+// darkByTheBook blurs the whole map, rescales it and differentiates, as the
+// formulas are written down.
+func darkByTheBook(g grid, x, y int) (dx, dy float64) {
+	blurred := make([]float64, len(g.data))
+	highest, old, sum := 0.0, 0.0, 0.0
+	for k := -5; k <= 5; k++ {
+		sum += math.Exp(-float64(k*k) / (2 * 2 * 2))
+	}
+	for i := range blurred {
+		for m := -5; m <= 5; m++ {
+			for n := -5; n <= 5; n++ {
+				if c, r := i%g.w+n, i/g.w+m; c >= 0 && r >= 0 && c < g.w && r < g.h {
+					blurred[i] += float64(g.data[r*g.w+c]) * math.Exp(-float64(m*m+n*n)/8) / (sum * sum)
+				}
+			}
+		}
+		highest, old = math.Max(highest, blurred[i]), math.Max(old, float64(g.data[i]))
+	}
+	l := func(i, j int) float64 { return math.Log(math.Max(blurred[(y+j)*g.w+x+i]*old/highest, 1e-10)) }
+	d := [2]float64{0.5 * (l(1, 0) - l(-1, 0)), 0.5 * (l(0, 1) - l(0, -1))}
+	xx := 0.25 * (l(2, 0) - 2*l(0, 0) + l(-2, 0))
+	yy := 0.25 * (l(0, 2) - 2*l(0, 0) + l(0, -2))
+	xy := 0.25 * (l(1, 1) - l(-1, 1) - l(1, -1) + l(-1, -1))
+	// Cramer's rule for H·o = −D.
+	det := xx*yy - xy*xy
+	return (-d[0]*yy + d[1]*xy) / det, (-d[1]*xx + d[0]*xy) / det
+}
+
+func TestDarkAgreesWithTheWholeMap(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 8))
+	for i := range 20 {
+		g := bump(48, 64, 3+random.Float64()*42, 3+random.Float64()*58, 1.5+random.Float64())
+		for j := range g.data {
+			g.data[j] += float32(random.Float64() * 0.05)
+		}
+		x, y, _ := g.peak(true)
+		best := 0
+		for j, v := range g.data {
+			if v > g.data[best] {
+				best = j
+			}
+		}
+		dx, dy := darkByTheBook(g, best%48, best/48)
+		wantX, wantY := float64(best%48)+dx, float64(best/48)+dy
+		if math.Hypot(x-wantX, y-wantY) > 1e-6 {
+			t.Errorf("map %d: got %.6f,%.6f, want %.6f,%.6f", i, x, y, wantX, wantY)
+		}
+	}
+}
+
+func TestPeakAtTheEdgeIsNotRefined(t *testing.T) {
+	for _, dark := range []bool{true, false} {
+		for _, at := range [][2]float64{{0, 0}, {47, 63}, {0, 30}} {
+			if x, y, _ := bump(48, 64, at[0], at[1], 1).peak(dark); x != at[0] || y != at[1] {
+				t.Errorf("dark %v: top at %v found at %v,%v", dark, at, x, y)
+			}
+		}
+	}
+}
+
+func TestQuarterOffset(t *testing.T) {
+	for _, c := range [][4]float64{{20.2, 30, 20.25, 30}, {20.2, 29.8, 20.25, 29.75}, {20, 30, 20, 30}} {
+		if x, y, _ := bump(48, 64, c[0], c[1], 2).peak(false); x != c[2] || y != c[3] {
+			t.Errorf("top at %v found at %v,%v, want %v,%v", c[:2], x, y, c[2], c[3])
+		}
+	}
+}
+
+func heatmapModel(t *testing.T, options string) Model {
+	t.Helper()
+	return modelOf(t, manifestOf("p", "pose", "heatmap",
+		"input: {name: in, width: 192, height: 256, fit: affine}\nkeypoints: [a, b]\noptions: {"+options+"}\n"))
+}
+
+func TestHeatmapMapsBackToTheFrame(t *testing.T) {
+	maps := append(bump(48, 64, 12, 32, 2).data, make([]float32, 48*64)...) // the second point is nowhere
+	maps[32*48+12] = 1.3                                                    // scores end at 1
+	p, err := newHeatmap(networkOf(t, heatmapModel(t, "box_scale: 1.0"), []int64{1, 2, 64, 48}, maps))
+	if err != nil {
+		t.Fatal(err)
+	}
+	points := make([]keypoint, 2)
+	// The box has the input's aspect: the area is the box. A quarter of its width, half its height.
+	if err := p.estimate(noise(400, 400), rect{100, 40, 150, 200}, points); err != nil {
+		t.Fatal(err)
+	}
+	if want := (keypoint{137.5, 140, 1}); points[0] != want {
+		t.Errorf("got %v, want %v", points[0], want)
+	}
+	if points[1] != (keypoint{}) {
+		t.Errorf("the point that is nowhere is %v", points[1])
+	}
+}
+
+func TestHeatmapRefuses(t *testing.T) {
+	good := []int64{1, 2, 64, 48}
+	for _, c := range []struct {
+		name, options string
+		shape         []int64
+		says          string
+	}{
+		{"unknown decoding", "decode: udp", good, "options.decode"},
+		{"unknown option", "flip: true", good, "options.flip"},
+		{"scale of words", "box_scale: big", good, "options.box_scale"},
+		{"scale out of range", "box_scale: 0", good, "options.box_scale"},
+		{"other number of points", "", []int64{1, 17, 64, 48}, "2 keypoints"},
+		{"no map", "", []int64{1, 2, 3}, "outputs"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := newHeatmap(networkOf(t, heatmapModel(t, c.options), c.shape, nil))
+			wantKind(t, err, job.ModelMissing)
+			if !strings.Contains(err.Error(), c.says) {
+				t.Errorf("the error %q does not say %q", err, c.says)
+			}
+		})
+	}
+}
+
+func TestOutputsThatAreNoNumbersAreRefused(t *testing.T) {
+	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		for _, at := range []int{0, 2*64*48 - 1, 1001} {
+			t.Run(fmt.Sprint(bad, at), func(t *testing.T) {
+				maps := make([]float32, 2*64*48)
+				maps[at] = float32(bad)
+				p, err := newHeatmap(networkOf(t, heatmapModel(t, ""), []int64{1, 2, 64, 48}, maps))
+				if err != nil {
+					t.Fatal(err)
+				}
+				err = p.estimate(noise(10, 10), rect{0, 0, 10, 10}, make([]keypoint, 2))
+				if typed := wantKind(t, err, job.Internal); !strings.Contains(typed.Finding, "NaN") {
+					t.Errorf("got %v", err)
+				}
+			})
+		}
+	}
+}
+
+func TestFinite(t *testing.T) {
+	for n := range 10 {
+		if !finite(make([]float32, n)) {
+			t.Errorf("%d zeros are not finite", n)
+		}
+		for i := range n {
+			values := make([]float32, n)
+			values[i] = float32(math.NaN())
+			if finite(values) {
+				t.Errorf("NaN at %d of %d is finite", i, n)
+			}
+		}
+	}
+	if !finite([]float32{math.MaxFloat32, -math.MaxFloat32, math.MaxFloat32, math.MaxFloat32, math.SmallestNonzeroFloat32}) {
+		t.Error("large numbers are not finite")
+	}
+}
+
+func TestHeatmapDecodingDoesNotAllocate(t *testing.T) {
+	g := bump(48, 64, 20.3, 30.2, 2)
+	if n := testing.AllocsPerRun(10, func() { g.peak(true) }); n != 0 {
+		t.Errorf("%v allocations a map", n)
+	}
+}

@@ -1,0 +1,127 @@
+package inference
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/motionmill/motionmill/job"
+)
+
+func matteOf(t *testing.T, fit string, shape []int64, data []float32) (*matte, error) {
+	t.Helper()
+	m := modelOf(t, manifestOf("m", "matte", "matte", "input: {name: in, width: 4, height: 4, fit: "+fit+"}\n"))
+	return newMatte(networkOf(t, m, shape, data))
+}
+
+func TestMatteReadsEveryLayout(t *testing.T) {
+	person := []float32{
+		0, 0.5, 1, 1.5,
+		-1, 0.25, 0.75, 1,
+		0, 0, 0, 0,
+		1, 1, 1, 1,
+	}
+	want := []byte{0, 128, 255, 255, 0, 64, 191, 255, 0, 0, 0, 0, 255, 255, 255, 255}
+	other := make([]float32, 16)
+	mixed := make([]float32, 32)
+	for i, v := range person {
+		mixed[2*i+1] = v
+	}
+	for name, c := range map[string]struct {
+		shape []int64
+		data  []float32
+	}{
+		"1 1 h w": {[]int64{1, 1, 4, 4}, person},
+		"1 h w 1": {[]int64{1, 4, 4, 1}, person},
+		"1 h w":   {[]int64{1, 4, 4}, person},
+		"1 2 h w": {[]int64{1, 2, 4, 4}, append(other, person...)},
+		"1 h w 2": {[]int64{1, 4, 4, 2}, mixed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, err := matteOf(t, "stretch", c.shape, c.data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := make([]byte, 16)
+			if err := m.cut(noise(9, 5), got); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestMatteLeavesTheLetterboxOut(t *testing.T) {
+	data := make([]float32, 16)
+	for i := range data {
+		data[i] = float32(i) / 255
+	}
+	for fit, want := range map[string][]byte{
+		"letterbox-topleft": {0, 1, 2, 3, 4, 5, 6, 7},
+		"letterbox-centre":  {4, 5, 6, 7, 8, 9, 10, 11},
+	} {
+		m, err := matteOf(t, fit, []int64{1, 1, 4, 4}, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pic := noise(80, 40)
+		w, h := m.size(pic)
+		if w != 4 || h != 2 {
+			t.Fatalf("%s: the matte is %dx%d", fit, w, h)
+		}
+		got := make([]byte, w*h)
+		if err := m.cut(pic, got); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", fit, diff)
+		}
+	}
+}
+
+func TestMatteRefuses(t *testing.T) {
+	_, err := matteOf(t, "affine", []int64{1, 1, 4, 4}, nil)
+	wantKind(t, err, job.ModelMissing)
+	_, err = matteOf(t, "stretch", []int64{1, 21, 4, 4}, nil)
+	wantKind(t, err, job.ModelMissing)
+	m, err := matteOf(t, "stretch", []int64{1, 1, 8, 8}, make([]float32, 64))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, m.cut(noise(4, 4), make([]byte, 16)), job.ModelMissing)
+}
+
+func TestLargestBlob(t *testing.T) {
+	paint := func(grey []byte, w int, box [4]int) {
+		for y := box[1]; y < box[1]+box[3]; y++ {
+			for x := box[0]; x < box[0]+box[2]; x++ {
+				grey[y*w+x] = 200
+			}
+		}
+	}
+	var f finder
+	grey := make([]byte, 40*30)
+	if _, ok := f.largestBlob(grey, 40, 30); ok {
+		t.Error("an empty matte has a blob")
+	}
+	grey[5] = 255
+	if _, ok := f.largestBlob(grey, 40, 30); ok {
+		t.Error("one pixel is taken for a person")
+	}
+	paint(grey, 40, [4]int{30, 20, 10, 10}) // touches the corner
+	paint(grey, 40, [4]int{3, 4, 5, 20})    // an L with the next
+	paint(grey, 40, [4]int{3, 22, 15, 2})
+	paint(grey, 40, [4]int{18, 24, 4, 4}) // touches only diagonally
+	box, ok := f.largestBlob(grey, 40, 30)
+	if want := (rect{3, 4, 15, 20}); !ok || box != want {
+		t.Errorf("got %v, want %v", box, want)
+	}
+	for i := range grey {
+		grey[i] = 127
+	}
+	if _, ok := f.largestBlob(grey, 40, 30); ok {
+		t.Error("less than half is taken for a person")
+	}
+}

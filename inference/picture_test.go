@@ -1,0 +1,139 @@
+package inference
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+func noise(w, h int) picture {
+	random := rand.New(rand.NewPCG(1, 2))
+	p := picture{pix: make([]byte, w*h*3), width: w, height: h}
+	for i := range p.pix {
+		p.pix[i] = byte(random.IntN(256))
+	}
+	return p
+}
+
+// sample is the plain definition of bilinear interpolation at one position.
+func sample(p picture, x, y float64, channel int, border bool) float64 {
+	at := func(i, j int) float64 {
+		if border && (i < 0 || j < 0 || i >= p.width || j >= p.height) {
+			return 0
+		}
+		i, j = min(max(i, 0), p.width-1), min(max(j, 0), p.height-1)
+		return float64(p.pix[(j*p.width+i)*3+channel])
+	}
+	i, j := int(math.Floor(x)), int(math.Floor(y))
+	fx, fy := x-float64(i), y-float64(j)
+	return at(i, j)*(1-fx)*(1-fy) + at(i+1, j)*fx*(1-fy) + at(i, j+1)*(1-fx)*fy + at(i+1, j+1)*fx*fy
+}
+
+func TestFillIsBilinear(t *testing.T) {
+	pic := noise(37, 53)
+	in := Input{Width: 24, Height: 32, Mean: []float64{10, 20, 30}, Std: []float64{2, 4, 8}, Pad: 114}
+	for _, c := range []struct {
+		name      string
+		placement placement
+	}{
+		{"stretch", stretch(pic, 24, 32)},
+		{"letterbox top left", letterbox(pic, 24, 32, false)},
+		{"letterbox centred", letterbox(pic, 24, 32, true)},
+		{"crop inside", crop(rect{5.3, 7.7, 18, 24}, 24, 32)},
+		{"crop beyond every edge", crop(rect{-20, -15, 80, 90}, 24, 32)},
+		{"crop far outside", crop(rect{500, -900, 24, 32}, 24, 32)},
+	} {
+		for _, layout := range []string{"nchw", "nhwc", "chw"} {
+			for _, colour := range []string{"rgb", "bgr"} {
+				t.Run(c.name+" "+layout+" "+colour, func(t *testing.T) {
+					in.Layout, in.Colour = layout, colour
+					dst := make([]float32, 3*24*32)
+					for i := range dst {
+						dst[i] = float32(math.NaN()) // Every value has to be written.
+					}
+					var s scratch
+					newFiller(in).fill(dst, pic, c.placement, &s)
+					compareFill(t, dst, pic, c.placement, in)
+				})
+			}
+		}
+	}
+}
+
+func compareFill(t *testing.T, dst []float32, pic picture, p placement, in Input) {
+	t.Helper()
+	for y := range in.Height {
+		for x := range in.Width {
+			for c := range 3 {
+				from, at := c, (c*in.Height+y)*in.Width+x
+				if in.Colour == "bgr" {
+					from = 2 - c
+				}
+				if in.Layout == "nhwc" {
+					at = (y*in.Width+x)*3 + c
+				}
+				value := in.Pad
+				if i, j := x-p.x, y-p.y; i >= 0 && j >= 0 && i < p.w && j < p.h {
+					value = sample(pic, p.left+float64(i)*p.stepX, p.top+float64(j)*p.stepY, from, p.border)
+				}
+				if want := (value - in.Mean[c]) / in.Std[c]; math.Abs(float64(dst[at])-want) > 1e-3 {
+					t.Fatalf("at %d,%d channel %d is %v, want %v", x, y, c, dst[at], want)
+				}
+			}
+		}
+	}
+}
+
+func TestLetterboxSizes(t *testing.T) {
+	for _, c := range []struct {
+		w, h, inW, inH int
+		centred        bool
+		want           [4]int
+	}{
+		{640, 425, 416, 416, false, [4]int{0, 0, 416, 276}}, // 276.25 is rounded down
+		{384, 496, 416, 416, false, [4]int{0, 0, 322, 416}}, // 322.06
+		{1280, 720, 640, 640, true, [4]int{0, 140, 640, 360}},
+		{1280, 719, 640, 640, true, [4]int{0, 140, 640, 360}}, // 359.5 is rounded up
+		{641, 640, 640, 640, true, [4]int{0, 0, 640, 639}},    // half a px is left: 0 above, 1 below
+		{361, 640, 640, 640, true, [4]int{139, 0, 361, 640}},  // 139.5, less the tenth
+		{5, 4000, 64, 64, false, [4]int{0, 0, 1, 64}},
+	} {
+		p := letterbox(picture{width: c.w, height: c.h}, c.inW, c.inH, c.centred)
+		if got := [4]int{p.x, p.y, p.w, p.h}; got != c.want {
+			t.Errorf("%dx%d into %dx%d: got %v, want %v", c.w, c.h, c.inW, c.inH, got, c.want)
+		}
+	}
+}
+
+func TestTopDownArea(t *testing.T) {
+	for _, c := range []struct{ box, want rect }{
+		{rect{100, 100, 30, 80}, rect{77.5, 90, 75, 100}},   // tall: the width grows
+		{rect{0, 0, 90, 60}, rect{-11.25, -45, 112.5, 150}}, // wide: the height grows
+	} {
+		if got := topDown(c.box, 1.25, 0.75); got != c.want {
+			t.Errorf("box %v gives %v, want %v", c.box, got, c.want)
+		}
+	}
+}
+
+func TestFillDoesNotAllocate(t *testing.T) {
+	pic := noise(384, 496)
+	in := Input{Width: 192, Height: 256, Layout: "nchw", Colour: "rgb", Mean: []float64{0, 0, 0}, Std: []float64{255, 255, 255}}
+	f, dst := newFiller(in), make([]float32, 3*192*256)
+	var s scratch
+	run := func() { f.fill(dst, pic, crop(rect{-10, 40, 300, 400}, 192, 256), &s) }
+	run()
+	if n := testing.AllocsPerRun(10, run); n != 0 {
+		t.Errorf("%v allocations a frame", n)
+	}
+}
+
+func BenchmarkFillCrop(b *testing.B) {
+	pic := noise(384, 496)
+	in := Input{Width: 192, Height: 256, Layout: "nchw", Colour: "rgb", Mean: []float64{0, 0, 0}, Std: []float64{255, 255, 255}}
+	f, dst := newFiller(in), make([]float32, 3*192*256)
+	var s scratch
+	for b.Loop() {
+		f.fill(dst, pic, crop(rect{-10, 40, 300, 400}, 192, 256), &s)
+	}
+}

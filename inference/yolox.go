@@ -1,0 +1,174 @@
+package inference
+
+import (
+	"math"
+	"slices"
+)
+
+// detection is a person that a detector found, in frame pixels.
+type detection struct {
+	box   rect
+	score float64
+}
+
+// yolox is the detector family of YOLOX: either the raw grid (N × 5 + classes,
+// objectness and classes after sigmoid) or an export with the suppression of
+// doubles inside (N × 5).
+type yolox struct {
+	network  *network
+	fill     filler
+	minScore float64
+	maxIoU   float64
+	person   int
+	output   int // which output holds the boxes
+	labels   int // which output holds the classes of an N × 5 export, or -1
+}
+
+func newYOLOX(n *network) (*yolox, error) {
+	m := n.model
+	d := &yolox{network: n, fill: newFiller(m.Input), person: m.Classes.person()}
+	if m.Input.Fit != FitLetterboxTopLeft {
+		return nil, badManifest(m, wrongField("input.fit", "is %q, the family yolox needs %q", m.Input.Fit, FitLetterboxTopLeft))
+	}
+	if d.person < 0 {
+		return nil, badManifest(m, wrongField("classes", "does not name person"))
+	}
+	err := m.knownOptions("score", "iou")
+	if err == nil {
+		d.minScore, err = m.number("score", 0.3, 0, 1)
+	}
+	if err == nil {
+		d.maxIoU, err = m.number("iou", 0.45, 0, 1)
+	}
+	if err != nil {
+		return nil, badManifest(m, err)
+	}
+	_, outputs := n.session.Info()
+	d.output, d.labels = d.find(outputs)
+	if d.output < 0 {
+		return nil, mismatch(m, "the graph's outputs are %v, the family yolox gives float32[1 n 5] or float32[1 %d %d]",
+			outputs, d.cells(), 5+len(m.Classes))
+	}
+	return d, nil
+}
+
+// find tells the boxes from the labels among the outputs.
+func (d *yolox) find(outputs []TensorInfo) (boxes, labels int) {
+	boxes, labels = -1, -1
+	for i, o := range outputs {
+		raw := fits(o.Shape, []int64{1, int64(d.cells()), int64(5 + len(d.network.model.Classes))})
+		switch {
+		case boxes < 0 && o.Type == "float32" && (raw || fits(o.Shape, []int64{-1, -1, 5})):
+			boxes = i
+		case labels < 0 && (o.Type == "int64" || o.Type == "int32"):
+			labels = i
+		}
+	}
+	return boxes, labels
+}
+
+// strides are the pixels that a cell of each grid stands for.
+var strides = [...]int{8, 16, 32}
+
+// cells is the number of rows of the raw grid.
+func (d *yolox) cells() int {
+	n := 0
+	for _, s := range strides {
+		n += (d.fill.width / s) * (d.fill.height / s)
+	}
+	return n
+}
+
+// detect finds the people in a frame, best first.
+func (d *yolox) detect(pic picture) ([]detection, error) {
+	p := letterbox(pic, d.fill.width, d.fill.height, false)
+	var found []detection
+	err := d.network.use(func(l *lane) {
+		d.fill.fill(l.runner.Input(), pic, p, &l.scratch)
+	}, func(out []tensor) error {
+		t := out[d.output]
+		classes := len(d.network.model.Classes)
+		switch last := int(t.shape[len(t.shape)-1]); {
+		case last == 5+classes && len(t.data) == d.cells()*last:
+			found = suppress(d.decodeGrid(t.data, last), d.maxIoU)
+		case last == 5:
+			found = d.decodeBoxes(t.data, out)
+		default:
+			return mismatch(d.network.model, "its output has the shape %v, want [1 n 5] or [1 %d %d]", t.shape, d.cells(), 5+classes)
+		}
+		return nil
+	})
+	for i := range found {
+		b := found[i].box
+		found[i].box = rect{b.x * p.stepX, b.y * p.stepY, b.w * p.stepX, b.h * p.stepY}.
+			within(float64(pic.width), float64(pic.height))
+	}
+	return found, err
+}
+
+// decodeGrid reads the raw grid, row by row in the order of strides. After
+// Megvii's YOLOX, yolox/utils/demo_utils.py.
+func (d *yolox) decodeGrid(data []float32, columns int) []detection {
+	var found []detection
+	row := 0
+	for _, stride := range strides {
+		across, down := d.fill.width/stride, d.fill.height/stride
+		for y := range down {
+			for x := range across {
+				cell := data[row*columns : (row+1)*columns]
+				row++
+				score := float64(cell[4]) * float64(cell[5+d.person])
+				if score < d.minScore {
+					continue
+				}
+				s := float64(stride)
+				w, h := math.Exp(float64(cell[2]))*s, math.Exp(float64(cell[3]))*s
+				cx, cy := (float64(cell[0])+float64(x))*s, (float64(cell[1])+float64(y))*s
+				found = append(found, detection{rect{cx - w/2, cy - h/2, w, h}, score})
+			}
+		}
+	}
+	return found
+}
+
+// decodeBoxes reads left, top, right, bottom, score of an export that has
+// suppressed doubles already.
+func (d *yolox) decodeBoxes(data []float32, out []tensor) []detection {
+	var found []detection
+	for i := 0; (i+1)*5 <= len(data); i++ {
+		b := data[i*5 : i*5+5]
+		if float64(b[4]) < d.minScore || d.labels >= 0 && i < len(out[d.labels].data) && int(out[d.labels].data[i]) != d.person {
+			continue
+		}
+		found = append(found, detection{
+			rect{float64(b[0]), float64(b[1]), float64(b[2] - b[0]), float64(b[3] - b[1])}, float64(b[4]),
+		})
+	}
+	sortByScore(found)
+	return found
+}
+
+// suppress keeps, best first, the boxes that overlap no better one by more than maxIoU.
+func suppress(found []detection, maxIoU float64) []detection {
+	sortByScore(found)
+	kept := found[:0]
+	for _, f := range found {
+		if !slices.ContainsFunc(kept, func(k detection) bool { return overlap(k.box, f.box) > maxIoU }) {
+			kept = append(kept, f)
+		}
+	}
+	return kept
+}
+
+func sortByScore(found []detection) {
+	slices.SortStableFunc(found, func(a, b detection) int {
+		switch {
+		case a.score > b.score:
+			return -1
+		case a.score < b.score:
+			return 1
+		default:
+			return 0
+		}
+	})
+}
