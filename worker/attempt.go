@@ -1,0 +1,248 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/motionmill/motionmill/job"
+)
+
+// Why an attempt's context ends before its work does.
+var (
+	errLost      = errors.New("another claim holds the job")
+	errLeaseOver = errors.New("the lease could not be renewed in time")
+	errCancelled = errors.New("the job was cancelled")
+)
+
+// attempt is a claimed job while it runs here.
+type attempt struct {
+	w     *Worker
+	id    string
+	token string
+	log   *slog.Logger
+
+	mu       sync.Mutex
+	rec      job.Record // as this worker last wrote it
+	renewed  time.Time  // local time before the last write that succeeded
+	progress job.Progress
+	weight   int
+	units    int
+	lost     bool // The lease is given up; the work only has to end.
+}
+
+// start runs a claimed job. The claim was written after began.
+func (w *Worker) start(rec job.Record, units int, began time.Time) {
+	a := &attempt{
+		w: w, id: rec.ID, token: rec.Owner, rec: rec, renewed: began, progress: rec.Progress, weight: rec.Weight, units: units,
+		log: w.Logger.With(keyJob, rec.ID, keyFence, rec.Fence),
+	}
+	w.mu.Lock()
+	w.running[rec.ID] = a
+	w.mu.Unlock()
+	a.log.Info("claimed", "source", rec.Source.URI(), "profile", rec.Profile, "attempt", rec.Attempt)
+	w.attempts.Go(func() {
+		a.run()
+		w.mu.Lock()
+		if w.running[rec.ID] == a {
+			delete(w.running, rec.ID)
+		}
+		w.mu.Unlock()
+		w.units.Give(a.units)
+	})
+}
+
+// run works under the lease, then settles what came of it.
+func (a *attempt) run() {
+	ctx, cancel := context.WithCancelCause(a.w.work)
+	defer cancel(nil)
+	var manifest string
+	renewals := a.renewUntil(ctx, cancel)
+	err := a.supersededBefore(ctx)
+	if err == nil {
+		manifest, err = a.execute(ctx)
+	}
+	renewals()
+	a.settle(context.Cause(ctx), manifest, err)
+}
+
+// execute calls the runner; a panic ends the attempt, not the process.
+func (a *attempt) execute(ctx context.Context) (manifest string, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &panicError{value: p, stack: string(debug.Stack())}
+		}
+	}()
+	hooks := job.Hooks{
+		Weigh:  func(units int) error { return a.weigh(ctx, units) },
+		Report: a.report,
+	}
+	return a.w.Runner.Run(ctx, a.record(), hooks)
+}
+
+// weigh exchanges the units of the claim for those that the job needs.
+func (a *attempt) weigh(ctx context.Context, units int) error {
+	a.mu.Lock()
+	a.weight = units
+	held := a.units
+	a.mu.Unlock()
+	now, err := a.w.units.Exchange(ctx, held, units)
+	a.mu.Lock()
+	a.units = now
+	a.mu.Unlock()
+	return err
+}
+
+func (a *attempt) report(p job.Progress) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.progress = p
+}
+
+func (a *attempt) record() job.Record {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	rec := a.rec
+	rec.Weight = a.weight
+	return rec
+}
+
+// leaseEnd returns when the lease ends by the ledger's clock.
+func (a *attempt) leaseEnd() time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.rec.LeaseUntil
+}
+
+func (a *attempt) gaveUp() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.lost
+}
+
+// holds is the condition of every write of the holder. It does not look at the
+// lease: one that ran out and that nobody took may still commit.
+func (a *attempt) holds() job.Condition {
+	return job.Condition{Fence: a.rec.Fence, States: []job.State{job.Running}}
+}
+
+// renewUntil renews the lease at every beat until ctx ends or the
+// returned function is called, which waits for a renewal under way.
+func (a *attempt) renewUntil(ctx context.Context, cancel context.CancelCauseFunc) (stop func()) {
+	beats, halt := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		wait := a.w.Beat - a.sinceRenewal() // At once after a claim whose reply came late.
+		for pause(beats, wait) == nil {
+			err := a.renew(beats)
+			switch {
+			case err == nil:
+				wait = a.w.Beat
+			case beats.Err() != nil:
+				return
+			case errors.Is(err, errLost), errors.Is(err, errCancelled), a.sinceRenewal() >= a.w.Lease:
+				if !errors.Is(err, errLost) && !errors.Is(err, errCancelled) {
+					err = fmt.Errorf("%w: %w", errLeaseOver, err)
+				}
+				a.mu.Lock()
+				a.lost = true
+				a.mu.Unlock()
+				cancel(err)
+				return
+			default:
+				a.log.Warn("renew", keyError, err)
+				wait = min(a.w.Lease/12, max(a.w.Lease-a.sinceRenewal(), time.Millisecond))
+			}
+		}
+	}()
+	return func() {
+		halt()
+		<-done
+	}
+}
+
+func (a *attempt) sinceRenewal() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return time.Since(a.renewed)
+}
+
+// renew writes the lease and the progress. It learns of a cancellation and of
+// a lost fence, which it returns as errCancelled and errLost.
+func (a *attempt) renew(ctx context.Context) error {
+	limit := max(a.w.Lease-a.sinceRenewal(), a.w.Lease/12)
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	began := time.Now()
+	a.mu.Lock()
+	next := renewed(a.rec, a.progress, a.w.clock.now(), a.w.Lease)
+	next.Weight = a.weight
+	when := a.holds()
+	a.mu.Unlock()
+
+	err := a.w.Ledger.Put(ctx, next, when)
+	if errors.Is(err, job.ErrConflict) {
+		return a.whyLost(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	a.rec, a.renewed = next, began
+	a.mu.Unlock()
+	return nil
+}
+
+// whyLost reads what became of a job whose holder's write met a conflict.
+func (a *attempt) whyLost(ctx context.Context) error {
+	rec, err := a.w.read(ctx, a.id)
+	switch {
+	case err != nil:
+		return err
+	case rec.State == job.Cancelled && rec.Fence == a.rec.Fence:
+		return errCancelled
+	default:
+		return fmt.Errorf("%w: fence %d, state %s", errLost, rec.Fence, rec.State)
+	}
+}
+
+// supersededBefore notes the source as a version of its key, and fails when a
+// newer one is known already.
+func (a *attempt) supersededBefore(ctx context.Context) error {
+	source := a.record().Source
+	if source.Sequencer == "" {
+		return nil
+	}
+	var newest job.HighWater
+	err := persist(ctx, func() (err error) {
+		newest, err = a.w.Ledger.RaiseHighWater(ctx, source, a.id)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("note the version of %s: %w", source.URI(), err)
+	}
+	if job.CompareSequencers(source.Sequencer, newest.Sequencer) < 0 {
+		return &supersededError{by: newest}
+	}
+	return nil
+}
+
+// supersededError ends an attempt whose source is no longer the newest.
+type supersededError struct{ by job.HighWater }
+
+func (e *supersededError) Error() string {
+	return fmt.Sprintf("a newer object came under the same key (job %s); nothing is to be done", e.by.Job)
+}
+
+// panicError is a panic of the runner.
+type panicError struct {
+	value any
+	stack string
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }

@@ -1,0 +1,168 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/motionmill/motionmill/job"
+)
+
+const (
+	// maxHide is the longest that a message may be hidden, from its receive on.
+	maxHide = 12*time.Hour - time.Minute
+	// timerAge is when a timer is sent anew, well before its queue drops it;
+	// hiding does not renew the retention.
+	timerAge = 7 * 24 * time.Hour
+)
+
+// sweepRound receives the timers that are visible and deals with each, until
+// a long poll finds none.
+func (w *Worker) sweepRound(ctx context.Context) {
+	for ctx.Err() == nil {
+		timers, err := w.InProgress.Receive(ctx, batchLimit, w.PollWait)
+		if err != nil {
+			if ctx.Err() == nil {
+				w.Logger.Warn("poll the in-progress queue", keyError, err)
+			}
+			return
+		}
+		if len(timers) == 0 {
+			return
+		}
+		for _, m := range timers {
+			if ctx.Err() != nil {
+				return // What is left becomes visible by itself.
+			}
+			w.sweep(ctx, m)
+		}
+	}
+}
+
+// sweep deals with one timer. What fails is tried again when the timer becomes
+// visible again by itself.
+func (w *Worker) sweep(ctx context.Context, m job.Message) {
+	var timer job.Letter
+	if err := json.Unmarshal(m.Body, &timer); err != nil || timer.Type != job.TimerLetter || timer.Job == "" || timer.Source == nil {
+		w.setAside(ctx, w.InProgress, m, "not a timer")
+		return
+	}
+	ctx, cancel := afterStop(ctx)
+	defer cancel()
+	if err := w.sweepTimer(ctx, m, timer); err != nil {
+		w.Logger.Warn("sweep", keyJob, timer.Job, keyFence, timer.Fence, keyError, err)
+	}
+}
+
+// sweepTimer is the sweeper's table; the first row that fits is taken. Rows
+// that write go back to the read, for only the table deletes messages.
+func (w *Worker) sweepTimer(ctx context.Context, m job.Message, timer job.Letter) error {
+	if until, mine := w.leaseHere(timer); mine {
+		return w.hide(ctx, m, timer, until.Sub(w.clock.now()))
+	}
+	for {
+		rec, err := w.read(ctx, timer.Job)
+		if err != nil {
+			return err
+		}
+		leaseOver := rec.LeaseUntil.Add(w.Margin)
+		switch {
+		case rec.Fence > timer.Fence:
+			w.drop(ctx, w.InProgress, m)
+			return nil
+		case !rec.State.Final() && rec.Fence < timer.Fence: // The claim is not made yet.
+			return w.hide(ctx, m, timer, w.Lease)
+		case rec.State == job.Running && rec.ReadAt.Before(leaseOver):
+			return w.hide(ctx, m, timer, leaseOver.Sub(rec.ReadAt))
+		case rec.State == job.Running:
+			err = w.endLease(ctx, rec)
+		case rec.State == job.Failed && rec.Attempt >= w.MaxAttempts:
+			err = w.put(ctx, buried(rec), rec)
+		case rec.State == job.Failed && rec.ReadAt.Before(rec.DueAt):
+			return w.hide(ctx, m, timer, rec.DueAt.Sub(rec.ReadAt))
+		case rec.State == job.Failed:
+			if err = w.put(ctx, requeued(rec), rec); err == nil {
+				return w.sendBack(ctx, m, rec)
+			}
+		case rec.State == job.Queued:
+			return w.sendBack(ctx, m, rec)
+		case rec.State.Final() && !rec.Announced:
+			if err := w.announce(ctx, rec); err != nil {
+				return err
+			}
+			w.drop(ctx, w.InProgress, m)
+			return nil
+		default: // Final and announced.
+			w.drop(ctx, w.InProgress, m)
+			return nil
+		}
+		if err != nil && !errors.Is(err, job.ErrConflict) {
+			return err
+		}
+	}
+}
+
+// put writes next if the record is still in the fence and state of was.
+func (w *Worker) put(ctx context.Context, next, was job.Record) error {
+	return w.Ledger.Put(ctx, next, job.Condition{Fence: was.Fence, States: []job.State{was.State}})
+}
+
+// endLease records that a holder stopped renewing. The condition names the
+// lease that was read, so that a renewal in between wins.
+func (w *Worker) endLease(ctx context.Context, rec job.Record) error {
+	holder := "its worker"
+	if n := len(rec.History); n > 0 {
+		holder = "worker " + rec.History[n-1].Worker
+	}
+	f := job.Failure{Kind: job.Crashed, Message: fmt.Sprintf("%s stopped renewing the lease, which ended %s",
+		holder, rec.LeaseUntil.UTC().Format(time.RFC3339))}
+	when := job.Condition{Fence: rec.Fence, States: []job.State{job.Running}, LeaseUntil: rec.LeaseUntil}
+	err := w.Ledger.Put(ctx, expired(rec, f, rec.ReadAt), when)
+	if err == nil {
+		w.Logger.Warn("ended a lease", keyJob, rec.ID, keyFence, rec.Fence, "holder", holder)
+	}
+	return err
+}
+
+// sendBack sends the work message of a queued job, then deletes the timer.
+func (w *Worker) sendBack(ctx context.Context, m job.Message, rec job.Record) error {
+	letter := requeueLetter(rec.ID, rec.Source, rec.Profile, rec.Weight)
+	if err := w.Work.Send(ctx, job.Outgoing{Body: letter.Encode()}); err != nil {
+		return fmt.Errorf("send job %s back: %w", rec.ID, err)
+	}
+	w.drop(ctx, w.InProgress, m)
+	return nil
+}
+
+// hide puts a timer off by d, clamped to what a queue allows. An old one is
+// sent anew first, so that its queue's retention cannot end it.
+func (w *Worker) hide(ctx context.Context, m job.Message, timer job.Letter, d time.Duration) error {
+	d = min(max(d, time.Second), maxHide)
+	if timer.SentAt.IsZero() || w.clock.now().Sub(timer.SentAt) < timerAge {
+		return w.InProgress.Hide(ctx, m.Receipt, d)
+	}
+	timer.SentAt = w.clock.now()
+	if err := w.InProgress.Send(ctx, job.Outgoing{Body: timer.Encode(), Delay: min(d, maxDelay)}); err != nil {
+		return fmt.Errorf("send timer of job %s anew: %w", timer.Job, err)
+	}
+	w.drop(ctx, w.InProgress, m)
+	return nil
+}
+
+// leaseHere tells until when this very process holds the timer's claim, so
+// that its timers need no read.
+func (w *Worker) leaseHere(timer job.Letter) (until time.Time, mine bool) {
+	w.mu.Lock()
+	a := w.running[timer.Job]
+	w.mu.Unlock()
+	if a == nil || a.record().Fence != timer.Fence {
+		return time.Time{}, false
+	}
+	until = a.leaseEnd()
+	if now := w.clock.now(); until.Before(now) { // It tries to renew or to commit: nobody here takes the job from it.
+		until = now.Add(w.Lease / 3)
+	}
+	return until, !a.gaveUp() && a.sinceRenewal() < 5*w.Lease // An attempt that hangs is no holder.
+}
