@@ -1,0 +1,124 @@
+package pipeline
+
+import (
+	"math"
+	"strings"
+
+	"github.com/motionmill/motionmill/inference"
+)
+
+// colour is red, green, blue.
+type colour [3]uint8
+
+// The skeleton's colours tell the body's sides apart.
+var (
+	leftColour   = colour{255, 149, 0}
+	rightColour  = colour{0, 199, 255}
+	centreColour = colour{255, 255, 255}
+)
+
+// minDrawScore is the score below which a keypoint is not drawn.
+const minDrawScore = 0.2
+
+// Layer draws skeletons on a transparent picture: RGBA with straight alpha,
+// row by row. It is used for one frame after another.
+type Layer struct {
+	width, height int
+	pix           []byte
+	// scaleX and scaleY take source pixels to pixels of the layer.
+	scaleX, scaleY float64
+	pairs          [][2]int
+	limbs          []colour
+	joints         []colour
+}
+
+// NewLayer returns a layer of width × height pixels for a source of
+// sourceWidth × sourceHeight. names are the keypoints', of which "left_" and
+// "right_" give the colour; pairs are the limbs as indices into them.
+func NewLayer(width, height, sourceWidth, sourceHeight int, names []string, pairs [][2]int) *Layer {
+	l := &Layer{
+		width: width, height: height, pix: make([]byte, width*height*4), pairs: pairs,
+		scaleX: float64(width) / float64(sourceWidth), scaleY: float64(height) / float64(sourceHeight),
+	}
+	for _, name := range names {
+		l.joints = append(l.joints, sideColour(name))
+	}
+	for _, pair := range pairs {
+		a, b := l.joints[pair[0]], l.joints[pair[1]]
+		if a != b {
+			a = centreColour
+		}
+		l.limbs = append(l.limbs, a)
+	}
+	return l
+}
+
+func sideColour(keypoint string) colour {
+	switch {
+	case strings.HasPrefix(keypoint, "left_"):
+		return leftColour
+	case strings.HasPrefix(keypoint, "right_"):
+		return rightColour
+	default:
+		return centreColour
+	}
+}
+
+// Draw clears the layer, draws the people on it and returns its pixels, which
+// are good until the next call.
+func (l *Layer) Draw(people []inference.Person) []byte {
+	clear(l.pix)
+	radius := max(float64(min(l.width, l.height))/180, 1.5)
+	for _, person := range people {
+		for i, pair := range l.pairs {
+			a, b := person.Keypoints[pair[0]], person.Keypoints[pair[1]]
+			if a[2] >= minDrawScore && b[2] >= minDrawScore {
+				l.capsule(a, b, radius, l.limbs[i])
+			}
+		}
+		for i, p := range person.Keypoints {
+			if p[2] >= minDrawScore {
+				l.capsule(p, p, radius*1.6, l.joints[i])
+			}
+		}
+	}
+	return l.pix
+}
+
+// capsule draws all pixels within radius of the segment from a to b, with an
+// edge of one pixel that fades out.
+func (l *Layer) capsule(a, b [3]float64, radius float64, c colour) {
+	ax, ay, bx, by := a[0]*l.scaleX, a[1]*l.scaleY, b[0]*l.scaleX, b[1]*l.scaleY
+	reach := radius + 1
+	x0, x1 := max(int(math.Floor(min(ax, bx)-reach)), 0), min(int(math.Ceil(max(ax, bx)+reach)), l.width-1)
+	y0, y1 := max(int(math.Floor(min(ay, by)-reach)), 0), min(int(math.Ceil(max(ay, by)+reach)), l.height-1)
+	dx, dy := bx-ax, by-ay
+	length := dx*dx + dy*dy
+	for y := y0; y <= y1; y++ {
+		for x := x0; x <= x1; x++ {
+			px, py := float64(x)+0.5-ax, float64(y)+0.5-ay
+			along := 0.0
+			if length > 0 {
+				along = min(max((px*dx+py*dy)/length, 0), 1)
+			}
+			distance := math.Hypot(px-along*dx, py-along*dy)
+			if cover := radius + 0.5 - distance; cover > 0 {
+				l.blend((y*l.width+x)*4, c, uint8(min(cover, 1)*255))
+			}
+		}
+	}
+}
+
+// blend lays c with the given alpha over the pixel at offset.
+func (l *Layer) blend(offset int, c colour, alpha uint8) {
+	p := l.pix[offset : offset+4 : offset+4]
+	under := int(p[3]) * (255 - int(alpha)) / 255
+	total := int(alpha) + under
+	if total == 0 {
+		return
+	}
+	for i := range c {
+		p[i] = uint8((int(c[i])*int(alpha) + int(p[i])*under) / total)
+	}
+	p[3] = uint8(total)
+}

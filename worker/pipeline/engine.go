@@ -1,0 +1,98 @@
+package pipeline
+
+import (
+	"fmt"
+	"maps"
+	"sync"
+
+	"github.com/motionmill/motionmill/inference"
+)
+
+// Engine opens ONNX Runtime when the first job needs it, and gives every job
+// the sessions that are already open. A profile without models never needs it.
+type Engine struct {
+	Config    inference.Config
+	Catalogue *inference.Catalogue
+	// Names overrides the model of a task for every profile.
+	Names map[string]string
+
+	mu      sync.Mutex
+	runtime *inference.Runtime
+}
+
+// Choose resolves the models that a profile uses.
+func (e *Engine) Choose(p Profile) (inference.Choice, error) {
+	names := map[string]string{}
+	maps.Copy(names, p.Models)
+	maps.Copy(names, e.Names)
+	return e.Catalogue.Choose(p.Tasks(), names)
+}
+
+// Analyser returns an analyser for a profile and the version of ONNX Runtime,
+// or nil and "" when the profile needs no models.
+func (e *Engine) Analyser(p Profile) (*inference.Analyser, inference.Choice, string, error) {
+	var none inference.Choice
+	if len(p.Tasks()) == 0 {
+		return nil, none, "", nil
+	}
+	choice, err := e.Choose(p)
+	if err != nil {
+		return nil, none, "", err
+	}
+	runtime, err := e.open()
+	if err != nil {
+		return nil, none, "", err
+	}
+	analyser, err := runtime.NewAnalyser(choice)
+	if err != nil {
+		return nil, none, "", err
+	}
+	return analyser, choice, runtime.Version(), nil
+}
+
+// Chosen returns the models of a choice in the order detect, pose, matte.
+func Chosen(choice inference.Choice) []inference.Model {
+	var models []inference.Model
+	for _, m := range []*inference.Model{choice.Detect, choice.Pose, choice.Matte} {
+		if m != nil {
+			models = append(models, *m)
+		}
+	}
+	return models
+}
+
+// Warm opens the sessions of a profile, so that the first job need not wait
+// and a missing part is known at the start.
+func (e *Engine) Warm(p Profile) error {
+	_, _, _, err := e.Analyser(p)
+	return err
+}
+
+// Close frees the sessions.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.runtime == nil {
+		return nil
+	}
+	err := e.runtime.Close()
+	e.runtime = nil
+	if err != nil {
+		return fmt.Errorf("close ONNX Runtime: %w", err)
+	}
+	return nil
+}
+
+func (e *Engine) open() (*inference.Runtime, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.runtime != nil {
+		return e.runtime, nil
+	}
+	runtime, err := inference.Open(e.Config)
+	if err != nil {
+		return nil, err
+	}
+	e.runtime = runtime
+	return runtime, nil
+}

@@ -1,0 +1,94 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/motionmill/motionmill/job"
+)
+
+// File makes the outputs of profile from one file into dir, which is created
+// when absent and then holds exactly what a job leaves behind. Nothing appears
+// in dir before all of it is made; what an earlier run left there is replaced.
+func (c Config) File(ctx context.Context, input, dir string, profile Profile, report func(job.Progress)) (Manifest, error) {
+	started := time.Now().UTC()
+	size, sha, err := digest(input)
+	if errors.Is(err, os.ErrNotExist) {
+		return Manifest{}, job.Fail(job.SourceGone, "read source", input, "there is no such file", "Check the path.", nil)
+	}
+	if err != nil {
+		return Manifest{}, job.Fail(job.KindOf(err), "read source", input, "", "Give the path of a video file.", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return Manifest{}, job.Fail(job.KindOf(err), "make the output folder", dir, "", "", err)
+	}
+	work, err := os.MkdirTemp(dir, ".making-")
+	if err != nil {
+		return Manifest{}, job.Fail(job.KindOf(err), "make a working folder", dir, "", "", err)
+	}
+	defer os.RemoveAll(work)
+
+	hooks := job.Hooks{Weigh: func(int) error { return nil }, Report: report}
+	made, err := c.process(ctx, input, work, profile, hooks)
+	if err != nil {
+		return Manifest{}, err
+	}
+	source := job.Source{Key: filepath.Base(input), ETag: sha, Bytes: size}
+	m := made.manifest(manifestSource(source, size, sha), profile, started)
+	m.Job, m.Attempt, m.Fence = job.ID(source, profile.Name), 1, 1
+	return m, publish(work, dir, m)
+}
+
+// publish moves the outputs from work to dir, and writes the manifest last.
+func publish(work, dir string, m Manifest) error {
+	if err := removeEarlier(dir); err != nil {
+		return err
+	}
+	for _, o := range m.Outputs {
+		if err := os.Rename(filepath.Join(work, o.Path), filepath.Join(dir, o.Path)); err != nil {
+			return fmt.Errorf("publish output: %w", err)
+		}
+	}
+	text, err := m.Encode()
+	if err != nil {
+		return err
+	}
+	made := filepath.Join(work, ManifestName)
+	if err := os.WriteFile(made, text, 0o644); err != nil {
+		return fmt.Errorf("write manifest: %w", err)
+	}
+	if err := os.Rename(made, filepath.Join(dir, ManifestName)); err != nil {
+		return fmt.Errorf("publish manifest: %w", err)
+	}
+	return nil
+}
+
+// removeEarlier removes what the manifest of an earlier run lists in dir.
+func removeEarlier(dir string) error {
+	path := filepath.Join(dir, ManifestName)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the earlier manifest: %w", err)
+	}
+	var earlier Manifest
+	if json.Unmarshal(text, &earlier) != nil || earlier.Schema != ManifestSchema {
+		return job.Fail(job.Internal, "replace", path, "it is not a manifest of ours", "Choose another --out folder.", nil)
+	}
+	for _, o := range earlier.Outputs {
+		if !filepath.IsLocal(o.Path) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, o.Path)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("remove an earlier output: %w", err)
+		}
+	}
+	return os.Remove(path)
+}

@@ -1,0 +1,136 @@
+package pipeline
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/motionmill/motionmill/job"
+)
+
+//go:embed profiles/*.yaml
+var builtinProfiles embed.FS
+
+// DefaultProfile is the one that an upload gets which names none.
+const DefaultProfile = "trainer"
+
+// Output is something that a profile can ask for; it may stand for two files.
+type Output string
+
+// The outputs of this version.
+const (
+	Video      Output = "video"      // video.mp4
+	Poster     Output = "poster"     // poster.jpg
+	Pose       Output = "pose"       // pose.json.gz
+	Overlay    Output = "overlay"    // overlay.mp4
+	Silhouette Output = "silhouette" // silhouette.webm and silhouette.mp4
+)
+
+var knownOutputs = []Output{Video, Poster, Pose, Overlay, Silhouette}
+
+// Profile names the outputs to make and the models for each task.
+type Profile struct {
+	Name    string   `yaml:"name"`
+	About   string   `yaml:"about"`
+	Outputs []Output `yaml:"outputs"`
+	// Models maps a task (detect, pose, matte) to the name of a model; a task
+	// that is missing gets the installed model of the highest rank.
+	Models map[string]string `yaml:"models"`
+}
+
+// Wants tells whether any of the outputs is part of the profile.
+func (p Profile) Wants(outputs ...Output) bool {
+	return slices.ContainsFunc(outputs, func(o Output) bool { return slices.Contains(p.Outputs, o) })
+}
+
+// Tasks returns what the profile needs models for.
+func (p Profile) Tasks() []string {
+	var tasks []string
+	if p.Wants(Pose, Overlay) {
+		tasks = append(tasks, "pose")
+	}
+	if p.Wants(Silhouette) {
+		tasks = append(tasks, "matte")
+	}
+	return tasks
+}
+
+// Profiles holds profiles by name.
+type Profiles map[string]Profile
+
+// LoadProfiles returns the built-in profiles.
+func LoadProfiles() (Profiles, error) {
+	profiles := Profiles{}
+	paths, err := fs.Glob(builtinProfiles, "profiles/*.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("list built-in profiles: %w", err)
+	}
+	for _, path := range paths {
+		text, err := builtinProfiles.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("read built-in profile: %w", err)
+		}
+		p, err := parseProfile(path, text)
+		if err != nil {
+			return nil, err
+		}
+		profiles[p.Name] = p
+	}
+	return profiles, nil
+}
+
+// Find returns the profile of that name, or the one in the file of that path
+// when the name ends in .yaml or .yml.
+func (ps Profiles) Find(name string) (Profile, error) {
+	if ext := filepath.Ext(name); ext == ".yaml" || ext == ".yml" {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return Profile{}, fmt.Errorf("read profile: %w", err)
+		}
+		return parseProfile(name, text)
+	}
+	p, ok := ps[name]
+	if !ok {
+		return Profile{}, job.Fail(job.Unsupported, "choose profile", name, "there is no profile of this name",
+			"Use one of "+strings.Join(ps.Names(), ", ")+".", nil)
+	}
+	return p, nil
+}
+
+// Names returns the names in order.
+func (ps Profiles) Names() []string {
+	names := make([]string, 0, len(ps))
+	for name := range ps {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func parseProfile(path string, text []byte) (Profile, error) {
+	var p Profile
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&p); err != nil {
+		return p, fmt.Errorf("read profile %s: %w", path, err)
+	}
+	if p.Name == "" {
+		p.Name = strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+	}
+	if len(p.Outputs) == 0 {
+		return p, fmt.Errorf("read profile %s: it names no outputs (known: %v)", path, knownOutputs)
+	}
+	for _, o := range p.Outputs {
+		if !slices.Contains(knownOutputs, o) {
+			return p, fmt.Errorf("read profile %s: unknown output %q (known: %v)", path, o, knownOutputs)
+		}
+	}
+	return p, nil
+}

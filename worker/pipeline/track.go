@@ -1,0 +1,97 @@
+package pipeline
+
+import (
+	"compress/gzip"
+	"fmt"
+	"os"
+
+	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/media"
+)
+
+// trackFile writes pose.json.gz; a nil one writes nothing.
+type trackFile struct {
+	file  *os.File
+	zip   *gzip.Writer
+	track *inference.TrackWriter
+}
+
+func (w *work) openTrack() (*trackFile, error) {
+	path := w.path(Pose, "pose.json.gz")
+	if path == "" {
+		return nil, nil
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("create the pose track: %w", err)
+	}
+	t := &trackFile{file: file, zip: gzip.NewWriter(file)}
+	names, pairs := w.choice.Pose.Keypoints()
+	t.track = inference.NewTrackWriter(t.zip, inference.TrackHeader{
+		Width: w.info.Width, Height: w.info.Height, Keypoints: names, Skeleton: pairs, Models: w.analyser.Used(),
+	})
+	return t, nil
+}
+
+func (t *trackFile) write(r inference.Result) error {
+	if t == nil {
+		return nil
+	}
+	if err := t.track.WriteFrame(r); err != nil {
+		return fmt.Errorf("write the pose track: %w", err)
+	}
+	return nil
+}
+
+func (t *trackFile) close() error {
+	if t == nil {
+		return nil
+	}
+	for _, end := range []func() error{t.track.Close, t.zip.Close, t.file.Close} {
+		if err := end(); err != nil {
+			return fmt.Errorf("end the pose track: %w", err)
+		}
+	}
+	return nil
+}
+
+func (w *work) frameSize() (width, height int) { return media.FrameSize(w.info, frameLongest) }
+
+func (w *work) decodePlan() media.DecodePlan {
+	plan := media.DecodePlan{
+		Input: w.input, Info: w.info, Dir: w.dir, Video: w.path(Video, "video.mp4"), Poster: w.path(Poster, "poster.jpg"),
+		Deadline: w.deadline(), Threads: w.threads(),
+	}
+	if w.analyser != nil {
+		plan.Frames = true
+		plan.FrameWidth, plan.FrameHeight = w.frameSize()
+		return plan
+	}
+	plan.OnProgress = func(p media.Progress) {
+		w.frames = p.Frames
+		w.report("encode")
+	}
+	return plan
+}
+
+func (w *work) compositePlan() media.CompositePlan {
+	plan := media.CompositePlan{
+		Input: w.input, Info: w.info, Dir: w.dir, Overlay: w.path(Overlay, "overlay.mp4"),
+		SilhouetteWebM: w.path(Silhouette, "silhouette.webm"), SilhouetteMP4: w.path(Silhouette, "silhouette.mp4"),
+		Deadline: w.deadline(), Threads: w.threads(),
+	}
+	if w.profile.Wants(Silhouette) {
+		plan.MatteWidth, plan.MatteHeight = w.analyser.MatteSize(w.video())
+	}
+	if w.profile.Wants(Overlay) {
+		plan.LayerWidth, plan.LayerHeight = w.frameSize()
+	}
+	return plan
+}
+
+func (w *work) video() inference.Video {
+	width, height := w.frameSize()
+	return inference.Video{
+		Width: w.info.Width, Height: w.info.Height, FrameWidth: width, FrameHeight: height, Parallel: w.threads(),
+	}
+}

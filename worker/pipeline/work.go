@@ -1,0 +1,185 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/job"
+	"github.com/motionmill/motionmill/media"
+)
+
+// work is one file on its way through decode, inference and composition. The
+// three run at the same time, tied by pipes: a slow one holds the others back.
+type work struct {
+	Config
+	input, dir string
+	info       media.Info
+	profile    Profile
+	choice     inference.Choice
+	analyser   *inference.Analyser // nil when the profile needs no models
+	hooks      job.Hooks
+
+	decode    *media.Decode
+	composite *media.Composite // nil when nothing is composed
+	frames    int64
+	began     time.Time
+	times     times
+}
+
+// do runs the work and returns its steps. On an error every process has been
+// killed before it returns.
+func (w *work) do(ctx context.Context) ([]Step, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w.began = time.Now()
+	var err error
+	if w.decode, err = w.Tools.Decode(ctx, w.decodePlan()); err != nil {
+		return nil, err
+	}
+	var steps []Step
+	var analysed error
+	if w.analyser != nil {
+		steps, analysed = w.analyse(ctx)
+		if analysed != nil {
+			cancel() // The decoder would wait for somebody to read its frames.
+		}
+	}
+	usage, decoded := w.decode.Wait()
+	if err := firstCause(ctx, decoded, analysed); err != nil {
+		return nil, err
+	}
+	return append([]Step{step("decode", usage)}, steps...), nil
+}
+
+// firstCause picks the error that explains the others: when one part fails the
+// rest is cancelled, so an error that is no cancellation comes first.
+func firstCause(ctx context.Context, errs ...error) error {
+	var cancelled error
+	for _, err := range errs {
+		switch {
+		case err == nil:
+		case errors.Is(err, context.Canceled) || errors.Is(err, os.ErrClosed):
+			cancelled = err
+		default:
+			return err
+		}
+	}
+	if cancelled != nil && context.Cause(ctx) != nil {
+		return fmt.Errorf("stop work: %w", cancelled)
+	}
+	return cancelled
+}
+
+// analyse pulls the frames through the models and writes what they say into
+// the pose track and the composition.
+func (w *work) analyse(ctx context.Context) (steps []Step, err error) {
+	track, err := w.openTrack()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if closed := track.close(); err == nil {
+			err = closed
+		}
+	}()
+	if w.composes() {
+		if w.composite, err = w.Tools.Composite(ctx, w.compositePlan()); err != nil {
+			return nil, err
+		}
+	}
+	began := time.Now()
+	stats, err := w.analyser.Analyse(ctx, w.video(), w.nextFrame(), w.emitter(track))
+	steps = append(steps, Step{Name: "analyse", Seconds: seconds(time.Since(began)), CPUSeconds: cpuSeconds(stats), Frames: w.frames})
+	if w.composite == nil {
+		return steps, err
+	}
+	if err != nil {
+		_, _ = w.composite.Close() // It was cut off; the analysis says why.
+		return nil, err
+	}
+	w.report("encode")
+	usage, err := w.composite.Close()
+	return append(steps, step("composite", usage)), err
+}
+
+// cpuSeconds sums what the models took.
+func cpuSeconds(stats inference.Stats) float64 {
+	total := 0.0
+	for _, m := range stats.Models {
+		total += m.CPU
+	}
+	return math.Round(total*1000) / 1000
+}
+
+func (w *work) composes() bool { return w.profile.Wants(Overlay, Silhouette) }
+
+// emitter returns what is done with each frame's result, in order.
+func (w *work) emitter(track *trackFile) func(inference.Result) error {
+	layer := w.newLayer()
+	return func(r inference.Result) error {
+		w.frames++
+		w.report("analyse")
+		if err := track.write(r); err != nil {
+			return err
+		}
+		if w.composite == nil {
+			return nil
+		}
+		var drawn []byte
+		if layer != nil {
+			drawn = layer.Draw(r.People)
+		}
+		return w.composite.Write(w.times.take(r.Index), r.Matte, drawn)
+	}
+}
+
+func (w *work) newLayer() *Layer {
+	if !w.profile.Wants(Overlay) {
+		return nil
+	}
+	names, pairs := w.choice.Pose.Keypoints()
+	width, height := w.frameSize()
+	return NewLayer(width, height, w.info.Width, w.info.Height, names, pairs)
+}
+
+// report tells the progress, with the time that is left at the pace so far.
+func (w *work) report(step string) {
+	p := job.Progress{Step: step, Done: w.frames, Total: w.info.Frames, ETASeconds: -1}
+	if passed := time.Since(w.began).Seconds(); passed > 0 && w.frames > 0 {
+		p.FPS = float64(w.frames) / passed
+		if left := p.Total - p.Done; left >= 0 && p.Total > 0 {
+			p.ETASeconds = float64(left) / p.FPS
+		}
+	}
+	w.hooks.Report(p)
+}
+
+func (w *work) threads() int {
+	if w.Threads > 0 {
+		return w.Threads
+	}
+	return runtime.NumCPU()
+}
+
+func (w *work) path(output Output, name string) string {
+	if !w.profile.Wants(output) {
+		return ""
+	}
+	return filepath.Join(w.dir, name)
+}
+
+// deadline bounds the processes: ten minutes, and a minute for each second.
+func (w *work) deadline() time.Duration {
+	return 10*time.Minute + time.Duration(w.info.Duration*float64(time.Minute))
+}
+
+func step(name string, u media.Usage) Step {
+	return Step{Name: name, Seconds: seconds(u.Wall), CPUSeconds: seconds(u.CPU), Frames: u.Frames}
+}
