@@ -1,0 +1,247 @@
+// Package client talks to Motionmill's API: it uploads files by presigned
+// requests, follows jobs, and fetches their results with every checksum
+// verified. The commands submit and jobs are made of it.
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/motionmill/motionmill/api"
+)
+
+// Config says which API to talk to.
+type Config struct {
+	// URL is the API's address. Default: http://127.0.0.1:8080.
+	URL string
+	// HTTP carries the requests. It must not bound the time of a whole request,
+	// because uploads and event streams take long. Default: one that waits two
+	// minutes for an answer to begin.
+	HTTP *http.Client
+	// Tries is how often a request that failed in passing is made. Default: 4.
+	Tries int
+	// Pause is the wait before the second try; it doubles with each. Default: 500 ms.
+	Pause time.Duration
+}
+
+// Client is safe for concurrent use.
+type Client struct {
+	base  *url.URL
+	http  *http.Client
+	tries int
+	pause time.Duration
+}
+
+// callWithin bounds a call that moves no file.
+const callWithin = time.Minute
+
+// New returns a client; it sends nothing yet.
+func New(cfg Config) (*Client, error) {
+	if cfg.URL == "" {
+		cfg.URL = "http://127.0.0.1:8080"
+	}
+	base, err := url.Parse(cfg.URL)
+	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
+		return nil, fmt.Errorf("configure the client: %q is not the address of an API, such as http://127.0.0.1:8080", cfg.URL)
+	}
+	if cfg.HTTP == nil {
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.ResponseHeaderTimeout = 2 * time.Minute
+		cfg.HTTP = &http.Client{Transport: transport}
+	}
+	if cfg.Tries == 0 {
+		cfg.Tries = 4
+	}
+	if cfg.Pause == 0 {
+		cfg.Pause = 500 * time.Millisecond
+	}
+	return &Client{base: base, http: cfg.HTTP, tries: cfg.Tries, pause: cfg.Pause}, nil
+}
+
+// Problem is an error that the API answered (RFC 9457).
+type Problem struct {
+	// Type is stable: api.ProblemPrefix and a word.
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+	Status int    `json:"status"`
+	// Errors names the fields that were wrong.
+	Errors []struct {
+		Message  string `json:"message"`
+		Location string `json:"location"`
+	} `json:"errors"`
+}
+
+// Error gives the detail, and what was wrong with which field.
+func (p *Problem) Error() string {
+	text := p.Detail
+	if text == "" {
+		text = fmt.Sprintf("%s (%d)", p.Title, p.Status)
+	}
+	for _, e := range p.Errors {
+		if !strings.Contains(text, e.Message) {
+			text += "; " + strings.TrimSpace(e.Location+" "+e.Message)
+		}
+	}
+	return text
+}
+
+// Unreachable is the failure to get any answer from a server.
+type Unreachable struct {
+	// URL is the address, without query.
+	URL string
+	// Remedy is what to do.
+	Remedy string
+	Err    error
+}
+
+// Error names the address and the remedy.
+func (u *Unreachable) Error() string {
+	return fmt.Sprintf("reach %s: %v. %s", u.URL, u.Err, u.Remedy)
+}
+
+// Unwrap returns the cause.
+func (u *Unreachable) Unwrap() error { return u.Err }
+
+// resolve makes an absolute URL of a path below the API, or of an absolute one.
+func (c *Client) resolve(ref string) (string, error) {
+	u, err := url.Parse(ref)
+	if err != nil {
+		return "", fmt.Errorf("read address %q: %w", ref, err)
+	}
+	if u.IsAbs() {
+		return ref, nil
+	}
+	// A base with a path of its own keeps it in front of the API's paths.
+	return strings.TrimSuffix(c.base.String(), "/") + ref, nil
+}
+
+// call makes one call with JSON in and out (either may be nil).
+func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, callWithin)
+	defer cancel()
+	var body io.Reader
+	if in != nil {
+		data, err := json.Marshal(in)
+		if err != nil {
+			return fmt.Errorf("encode the request to %s: %w", path, err)
+		}
+		body = bytes.NewReader(data)
+	}
+	target, err := c.resolve(path)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target, body)
+	if err != nil {
+		return fmt.Errorf("make a request to %s: %w", path, err)
+	}
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.do(req)
+	if err != nil {
+		return err
+	}
+	defer drain(resp)
+	if out == nil {
+		return nil
+	}
+	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+		return fmt.Errorf("read the answer of %s %s: %w", method, path, err)
+	}
+	return nil
+}
+
+// do sends a request and turns every answer of 400 and above into an error.
+func (c *Client) do(req *http.Request) (*http.Response, error) {
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if cause := req.Context().Err(); errors.Is(cause, context.Canceled) {
+			return nil, fmt.Errorf("%s %s: %w", req.Method, req.URL.Path, cause)
+		}
+		var inner *url.Error
+		if errors.As(err, &inner) {
+			err = inner.Err // its text repeats the whole URL, signature included
+		}
+		return nil, &Unreachable{URL: req.URL.Scheme + "://" + req.URL.Host, Remedy: c.remedy(req.URL), Err: err}
+	}
+	if resp.StatusCode < 400 {
+		return resp, nil
+	}
+	defer drain(resp)
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // whatever came tells enough
+	p := &Problem{}
+	if json.Unmarshal(text, p) != nil || p.Title == "" {
+		p = &Problem{Title: http.StatusText(resp.StatusCode), Detail: fmt.Sprintf("%s %s was answered %s: %.300s",
+			req.Method, req.URL.Path, resp.Status, strings.TrimSpace(string(text)))}
+	}
+	p.Status = resp.StatusCode
+	return nil, p
+}
+
+func (c *Client) remedy(u *url.URL) string {
+	if u.Host == c.base.Host {
+		return "Is the stage up? Start one on this machine with: motionmill local"
+	}
+	return "This is the stage's object store; is it up, and can it be reached from here?"
+}
+
+func drain(resp *http.Response) {
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection can be used again
+	_ = resp.Body.Close()
+}
+
+// passing tells whether trying again may help.
+func passing(err error) bool {
+	var p *Problem
+	if errors.As(err, &p) {
+		return p.Status >= 500 || p.Status == http.StatusRequestTimeout || p.Status == http.StatusTooManyRequests
+	}
+	var local *fs.PathError // of the disk here, as LinkError
+	var link *os.LinkError
+	return !errors.Is(err, context.Canceled) && !errors.As(err, &local) && !errors.As(err, &link)
+}
+
+// again runs f until it works, fails for good, or was tried often enough.
+func (c *Client) again(ctx context.Context, f func(try int) error) error {
+	for try := 1; ; try++ {
+		err := f(try)
+		if err == nil || try == c.tries || !passing(err) || ctx.Err() != nil {
+			return err
+		}
+		if waitErr := wait(ctx, c.pause<<(try-1)); waitErr != nil {
+			return errors.Join(waitErr, err)
+		}
+	}
+}
+
+// wait passes between half of d and d, or until ctx ends.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d/2 + rand.N(d/2+1))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// Stage asks for the stage's profiles and limits.
+func (c *Client) Stage(ctx context.Context) (api.Stage, error) {
+	var stage api.Stage
+	err := c.call(ctx, http.MethodGet, "/v1/stage", nil, &stage)
+	return stage, err
+}

@@ -1,0 +1,60 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"path"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/motionmill/motionmill/job"
+)
+
+func (a *API) registerFiles() {
+	huma.Register(a.huma, huma.Operation{
+		OperationID: "get-file", Method: http.MethodGet, Path: "/v1/jobs/{id}/files/{path}", Tags: []string{"jobs"},
+		Summary: "A file of the result, by a redirect that is good for 15 minutes", DefaultStatus: http.StatusFound,
+		Description: "Only what the manifest of the committed attempt lists, and manifest.json itself. The path may have slashes in it.",
+	}, a.getFile)
+}
+
+type fileInput struct {
+	JobPath
+	Path     string `path:"path" maxLength:"1024" doc:"As the manifest lists it."`
+	Download bool   `query:"download" doc:"Have browsers save the file instead of showing it."`
+}
+
+type fileOutput struct {
+	Location     string `header:"Location"`
+	CacheControl string `header:"Cache-Control"`
+}
+
+func (a *API) getFile(ctx context.Context, in *fileInput) (*fileOutput, error) {
+	rec, p := a.record(ctx, in.ID)
+	if p != nil {
+		return nil, p
+	}
+	if rec.State != job.Succeeded {
+		return nil, problem(http.StatusNotFound, problemNoFile, fmt.Sprintf("Job %s is %s and has no files.", rec.ID, rec.State))
+	}
+	m, err := a.manifests.get(ctx, rec)
+	if err != nil {
+		return nil, a.broken(ctx, "read the job's manifest", err)
+	}
+	if !m.has(in.Path) {
+		return nil, problem(http.StatusNotFound, problemNoFile,
+			fmt.Sprintf("The result of job %s has no file %q. GET /v1/jobs/%s lists them.", rec.ID, in.Path, rec.ID))
+	}
+	get := GetRequest{Bucket: a.cfg.OutputsBucket, Key: path.Join(path.Dir(rec.Manifest), in.Path), Expires: signedFor}
+	if in.Download {
+		source := path.Base(rec.Source.Key)
+		get.DownloadName = safeName(strings.TrimSuffix(source, path.Ext(source)) + "-" + path.Base(in.Path))
+	}
+	signed, err := a.cfg.Signer.PresignGet(ctx, get)
+	if err != nil {
+		return nil, a.broken(ctx, "sign the file", err)
+	}
+	return &fileOutput{Location: a.publicURL(ctx, signed), CacheControl: "private, no-store"}, nil
+}

@@ -1,0 +1,128 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+)
+
+type originKey struct{}
+
+// ServeHTTP answers one request. The order is: recover, refuse foreign hosts
+// and origins, the object store under /s3/ (before any mux, which would clean
+// its paths), then the API and the page.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer a.recover(w, r)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	if p := a.refuse(r); p != nil {
+		writeProblem(w, p)
+		return
+	}
+	if a.cfg.ObjectProxy != nil && strings.HasPrefix(r.URL.EscapedPath(), "/s3/") {
+		a.cfg.ObjectProxy.ServeHTTP(w, r)
+		return
+	}
+	w.Header().Set("Content-Security-Policy", a.policy())
+	w.Header().Set("Cross-Origin-Opener-Policy", "same-origin")
+	r = r.WithContext(context.WithValue(r.Context(), originKey{}, originOf(r)))
+	handler, pattern := a.mux.Handler(r)
+	if pattern == "" {
+		handler.ServeHTTP(&problemWriter{ResponseWriter: w, path: r.URL.Path, method: r.Method}, r)
+		return
+	}
+	a.mux.ServeHTTP(w, r) // not handler: only the mux fills in the path values
+}
+
+// recover turns a panic into an answer; the stack goes to the log only.
+func (a *API) recover(w http.ResponseWriter, r *http.Request) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	if cause == http.ErrAbortHandler { //nolint:errorlint // the value itself is the signal
+		panic(cause)
+	}
+	a.log.ErrorContext(r.Context(), "handler panicked", "method", r.Method, "path", r.URL.Path,
+		"panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+	writeProblem(w, problem(http.StatusInternalServerError, problemInternal, "Something unforeseen happened; the log of the API has it."))
+}
+
+// refuse answers requests that a web page of someone else could have made a
+// browser send: to a host name that is not ours (DNS rebinding), or changing
+// something from another origin. There is no login that would stop them.
+func (a *API) refuse(r *http.Request) *Problem {
+	if !a.knownHost(r.Host) {
+		return problem(http.StatusForbidden, problemForbidden, fmt.Sprintf(
+			"This API is not addressed as %q. Use http://localhost or 127.0.0.1 with its port, or allow the name in its configuration.", r.Host))
+	}
+	if err := http.NewCrossOriginProtection().Check(r); err != nil {
+		return problem(http.StatusForbidden, problemForbidden,
+			"Requests that change something are taken from the API's own page and from programs, not from other origins.")
+	}
+	return nil
+}
+
+func (a *API) knownHost(hostport string) bool {
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
+	}
+	host = strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
+	ip, err := netip.ParseAddr(host)
+	isIP := err == nil
+	if host == "localhost" || isIP && ip.IsLoopback() {
+		return true
+	}
+	for _, allowed := range a.cfg.Hosts {
+		if allowed == "*" || strings.EqualFold(allowed, host) {
+			return true
+		}
+		if any, err := netip.ParseAddr(allowed); err == nil && any.IsUnspecified() && isIP {
+			return true
+		}
+	}
+	return false
+}
+
+// originOf returns scheme and host as the client addressed us.
+func originOf(r *http.Request) string {
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
+// problemWriter turns the mux's own plain-text refusals into problem
+// documents; its redirects pass.
+type problemWriter struct {
+	http.ResponseWriter
+	path, method string
+	replaced     bool
+}
+
+// WriteHeader writes the problem document instead of an error's header.
+func (w *problemWriter) WriteHeader(status int) {
+	if status < 400 {
+		w.ResponseWriter.WriteHeader(status)
+		return
+	}
+	w.replaced = true
+	detail := "There is nothing at " + w.path + ". The calls are listed at /docs."
+	if status == http.StatusMethodNotAllowed {
+		detail = w.method + " is not possible at " + w.path + "; allowed: " + w.Header().Get("Allow") + "."
+	}
+	writeProblem(w.ResponseWriter, &Problem{Type: typeOf(status), Title: http.StatusText(status), Status: status, Detail: detail})
+}
+
+// Write drops the text of a refusal that was replaced.
+func (w *problemWriter) Write(p []byte) (int, error) {
+	if w.replaced {
+		return len(p), nil
+	}
+	return w.ResponseWriter.Write(p)
+}
