@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/starter"
+	"github.com/motionmill/motionmill/job"
+	"github.com/motionmill/motionmill/media"
+	"github.com/motionmill/motionmill/worker/pipeline"
+)
+
+// check is one thing that doctor looks at. found says what is there; mend is
+// what to do when the check fails.
+type check struct {
+	name string
+	look func(ctx context.Context) (found string, err error)
+	mend string
+}
+
+func newDoctorCommand() *cobra.Command {
+	var models inferenceFlags
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Say what is there, what is missing and what mends it; also try a two-second video",
+		Args:  exactArgs(0),
+		RunE:  func(cmd *cobra.Command, _ []string) error { return runDoctor(cmd, &models) },
+	}
+	models.add(cmd)
+	return cmd
+}
+
+func runDoctor(cmd *cobra.Command, models *inferenceFlags) error {
+	missing := 0
+	for _, c := range checks(cmd, models) {
+		found, err := c.look(cmd.Context())
+		if errors.Is(err, context.Canceled) {
+			return err
+		}
+		if err != nil {
+			missing++
+		}
+		printCheck(cmd, c, found, err)
+	}
+	if missing > 0 {
+		return statusError{fmt.Errorf("doctor: %d of the checks failed", missing), statusMissing}
+	}
+	return nil
+}
+
+func printCheck(cmd *cobra.Command, c check, found string, err error) {
+	out := cmd.OutOrStdout()
+	if wantsJSON(cmd) {
+		line := map[string]any{"check": c.name, "ok": err == nil, "found": found}
+		if err != nil {
+			line["error"], line["mend"] = oneLine(err), c.mend
+		}
+		printJSON(out, line)
+		return
+	}
+	if err == nil {
+		fmt.Fprintf(out, "ok       %-13s %s\n", c.name, found)
+		return
+	}
+	fmt.Fprintf(out, "MISSING  %-13s %s\n", c.name, oneLine(err))
+	if c.mend != "" {
+		fmt.Fprintf(out, "         to mend it:   %s\n", c.mend)
+	}
+}
+
+func checks(cmd *cobra.Command, models *inferenceFlags) []check {
+	return []check{
+		{name: "ffmpeg", mend: "apt-get install ffmpeg", look: func(ctx context.Context) (string, error) {
+			tools, err := media.Find(ctx, media.Config{})
+			if err != nil {
+				return "", err
+			}
+			return tools.Version(), nil
+		}},
+		{name: "ONNX Runtime", mend: "make setup", look: func(context.Context) (string, error) {
+			runtime, err := inference.Open(inference.Config{Library: models.library, Provider: models.provider, RequireGPU: models.requireGPU})
+			if err != nil {
+				return "", err
+			}
+			defer runtime.Close()
+			return fmt.Sprintf("%s at %s, providers %v", runtime.Version(), runtime.Library(), runtime.Providers()), nil
+		}},
+		{name: "models", mend: "motionmill models verify", look: func(context.Context) (string, error) { return lookAtModels(cmd, models) }},
+		{name: "work folder", look: lookAtWorkFolder},
+		{name: "a video", look: func(ctx context.Context) (string, error) { return tryVideo(ctx, cmd, models) }},
+	}
+}
+
+func lookAtModels(cmd *cobra.Command, models *inferenceFlags) (string, error) {
+	catalogue, err := models.catalogue(cmd)
+	if err != nil {
+		return "", err
+	}
+	found := ""
+	for _, task := range []string{"detect", "pose", "matte"} {
+		m, ok := catalogue.Best(task)
+		if !ok {
+			continue
+		}
+		if err := m.Verify(); err != nil {
+			return "", err
+		}
+		found += fmt.Sprintf("%s=%s ", task, m.Name)
+	}
+	return found, nil
+}
+
+// lookAtWorkFolder tries that files of jobs can be written.
+func lookAtWorkFolder(context.Context) (string, error) {
+	dir, err := os.MkdirTemp("", "motionmill-doctor-")
+	if err != nil {
+		return "", err
+	}
+	return filepath.Dir(dir), os.RemoveAll(dir)
+}
+
+// tryVideo takes two seconds of the built-in video through the whole pipeline.
+func tryVideo(ctx context.Context, cmd *cobra.Command, models *inferenceFlags) (string, error) {
+	log, err := newLogger(cmd, slog.LevelError)
+	if err != nil {
+		return "", err
+	}
+	cfg, err := pipelineConfig(ctx, cmd, models, log)
+	if err != nil {
+		return "", err
+	}
+	defer cfg.Engine.Close()
+	dir, err := os.MkdirTemp("", "motionmill-doctor-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	clip, err := cutDemo(ctx, dir)
+	if err != nil {
+		return "", err
+	}
+	profile, err := cfg.Profiles.Find(pipeline.DefaultProfile)
+	if err != nil {
+		return "", err
+	}
+	m, err := cfg.File(ctx, clip, filepath.Join(dir, "out"), profile, func(job.Progress) {})
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%.1f s of video made into %d files in %.1f s", m.Input.Duration, len(m.Outputs), m.FinishedAt.Sub(m.StartedAt).Seconds()), nil
+}
+
+// cutDemo writes the first two seconds of the built-in video into dir.
+func cutDemo(ctx context.Context, dir string) (string, error) {
+	whole, clip := filepath.Join(dir, "demo.mp4"), filepath.Join(dir, "two-seconds.mp4")
+	if err := writeDemo(whole); err != nil {
+		return "", err
+	}
+	cut := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-nostdin", "-i", whole, "-t", "2", "-c", "copy", clip)
+	if text, err := cut.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("cut the built-in video: %w: %s", err, text)
+	}
+	return clip, nil
+}
+
+func writeDemo(path string) error {
+	demo, err := starter.Files.Open("demo.mp4")
+	if err != nil {
+		return fmt.Errorf("open the built-in video: %w", err)
+	}
+	defer demo.Close()
+	out, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("write the built-in video: %w", err)
+	}
+	defer out.Close()
+	if _, err := io.Copy(out, demo); err != nil {
+		return fmt.Errorf("write the built-in video: %w", err)
+	}
+	return out.Close()
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/motionmill/motionmill/inference"
+)
+
+func newModelsCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "models",
+		Short: "Look at the models in the models folders and the built-in starters",
+		Args:  exactArgs(0),
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newModelsListCommand(), newModelsVerifyCommand(), newModelsInfoCommand())
+	return cmd
+}
+
+func newModelsListCommand() *cobra.Command {
+	var flags inferenceFlags
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the models; the highest rank of a task is used when nobody names one",
+		Args:  exactArgs(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			catalogue, err := flags.catalogue(cmd)
+			if err != nil {
+				return err
+			}
+			if wantsJSON(cmd) {
+				for _, m := range catalogue.List() {
+					printJSON(cmd.OutOrStdout(), modelView(m))
+				}
+				return nil
+			}
+			return printModels(cmd.OutOrStdout(), catalogue)
+		},
+	}
+	flags.addFolder(cmd)
+	return cmd
+}
+
+func printModels(out io.Writer, catalogue *inference.Catalogue) error {
+	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "NAME\tTASK\tFAMILY\tRANK\tLICENCE\tUSED\tNOTE")
+	for _, m := range catalogue.List() {
+		used, note := "", m.Note
+		if best, ok := catalogue.Best(m.Task); ok && best.Name == m.Name {
+			used = "by default"
+		}
+		if err := m.Supported(); err != nil {
+			note = "family is not supported by this version"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", m.Name, m.Task, m.Family, m.Rank, m.Licence, used, note)
+	}
+	return table.Flush()
+}
+
+func modelView(m inference.Model) map[string]any {
+	return map[string]any{
+		"name": m.Name, "task": m.Task, "family": m.Family, "rank": m.Rank, "licence": m.Licence, "sha256": m.SHA256,
+		"source": m.Source, "note": m.Note, "supported": m.Supported() == nil,
+	}
+}
+
+func newModelsVerifyCommand() *cobra.Command {
+	var flags inferenceFlags
+	cmd := &cobra.Command{
+		Use:   "verify [NAME…]",
+		Short: "Check the files of models against the hashes of their manifests",
+		RunE: func(cmd *cobra.Command, names []string) error {
+			catalogue, err := flags.catalogue(cmd)
+			if err != nil {
+				return err
+			}
+			return verifyModels(cmd, catalogue, names)
+		},
+	}
+	flags.addFolder(cmd)
+	return cmd
+}
+
+func verifyModels(cmd *cobra.Command, catalogue *inference.Catalogue, names []string) error {
+	models := catalogue.List()
+	if len(names) > 0 {
+		models = nil
+		for _, name := range names {
+			m, err := catalogue.Find(name)
+			if err != nil {
+				return err
+			}
+			models = append(models, m)
+		}
+	}
+	bad := 0
+	for _, m := range models {
+		err := m.Verify()
+		if err != nil {
+			bad++
+		}
+		switch {
+		case wantsJSON(cmd):
+			printJSON(cmd.OutOrStdout(), map[string]any{"name": m.Name, "ok": err == nil, "error": errorText(err)})
+		case err != nil:
+			fmt.Fprintf(cmd.OutOrStdout(), "bad  %s: %s\n", m.Name, oneLine(err))
+		default:
+			fmt.Fprintf(cmd.OutOrStdout(), "ok   %s\n", m.Name)
+		}
+	}
+	if bad > 0 {
+		return statusError{fmt.Errorf("verify models: %d of %d are not what their manifests say", bad, len(models)), statusFailed}
+	}
+	return nil
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return oneLine(err)
+}
+
+func newModelsInfoCommand() *cobra.Command {
+	var flags inferenceFlags
+	cmd := &cobra.Command{
+		Use:   "info NAME",
+		Short: "Print a model's manifest, and the inputs and outputs of its graph",
+		Args:  exactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			log, err := newLogger(cmd, slog.LevelWarn)
+			if err != nil {
+				return err
+			}
+			engine, err := flags.engine(cmd, log)
+			if err != nil {
+				return err
+			}
+			defer engine.Close()
+			return printModel(cmd.OutOrStdout(), engine.Catalogue, engine.Config, args[0])
+		},
+	}
+	flags.add(cmd)
+	return cmd
+}
+
+func printModel(out io.Writer, catalogue *inference.Catalogue, cfg inference.Config, name string) error {
+	m, err := catalogue.Find(name)
+	if err != nil {
+		return err
+	}
+	runtime, err := inference.Open(cfg)
+	if err != nil {
+		return missingError{err}
+	}
+	defer runtime.Close()
+	inputs, outputs, err := runtime.Describe(m)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "name     %s\ntask     %s\nfamily   %s\nrank     %d\nlicence  %s\nsha256   %s\n", m.Name, m.Task, m.Family, m.Rank, m.Licence, m.SHA256)
+	if m.Source != "" {
+		fmt.Fprintln(out, "source  ", m.Source)
+	}
+	if m.Note != "" {
+		fmt.Fprintln(out, "note    ", m.Note)
+	}
+	for _, t := range inputs {
+		fmt.Fprintf(out, "input    %s\n", t)
+	}
+	for _, t := range outputs {
+		fmt.Fprintf(out, "output   %s\n", t)
+	}
+	return nil
+}

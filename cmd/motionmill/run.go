@@ -1,0 +1,83 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/motionmill/motionmill/worker/pipeline"
+)
+
+func newRunCommand() *cobra.Command {
+	var models inferenceFlags
+	var out, profile string
+	cmd := &cobra.Command{
+		Use:   "run FILE --out DIR",
+		Short: "Take one file through the whole pipeline in this process",
+		Long: "Takes one file through the whole pipeline in this process, without a queue or a server.\n" +
+			"DIR then holds exactly what a job leaves behind.",
+		Args: exactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if out == "" {
+				return usageError{errors.New("run: say where the results go: --out DIR")}
+			}
+			return runFile(cmd, &models, args[0], out, profile)
+		},
+	}
+	models.add(cmd)
+	cmd.Flags().StringVarP(&out, "out", "o", "", "folder for the results; created when absent")
+	cmd.Flags().StringVar(&profile, "profile", pipeline.DefaultProfile, "what to make: a built-in profile or the path of a YAML file")
+	return cmd
+}
+
+func runFile(cmd *cobra.Command, models *inferenceFlags, input, out, profileName string) error {
+	log, err := newLogger(cmd, slog.LevelWarn)
+	if err != nil {
+		return err
+	}
+	cfg, err := pipelineConfig(cmd.Context(), cmd, models, log)
+	if err != nil {
+		return err
+	}
+	defer cfg.Engine.Close()
+	profile, err := cfg.Profiles.Find(profileName)
+	if err != nil {
+		return usageError{err}
+	}
+	meter := newMeter(wantsJSON(cmd), cmd.OutOrStdout())
+	manifest, err := cfg.File(cmd.Context(), input, out, profile, meter.report)
+	meter.done()
+	if err != nil {
+		return err
+	}
+	if wantsJSON(cmd) {
+		printJSON(cmd.OutOrStdout(), map[string]any{"manifest": manifest})
+		return nil
+	}
+	printManifest(cmd.OutOrStdout(), out, manifest)
+	return nil
+}
+
+func printManifest(w io.Writer, dir string, m pipeline.Manifest) {
+	fmt.Fprintf(w, "%s in %.1f s: %d×%d, %.2f s of video\n", m.Source.Key, m.FinishedAt.Sub(m.StartedAt).Seconds(),
+		m.Input.Width, m.Input.Height, m.Input.Duration)
+	for _, o := range m.Outputs {
+		fmt.Fprintf(w, "  %s/%-16s %9d bytes\n", dir, o.Path, o.Bytes)
+	}
+	for _, note := range m.Notes {
+		fmt.Fprintln(w, "  note:", note)
+	}
+}
+
+// exactArgs is cobra.ExactArgs with the exit status of wrong usage.
+func exactArgs(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := cobra.ExactArgs(n)(cmd, args); err != nil {
+			return usageError{err}
+		}
+		return nil
+	}
+}

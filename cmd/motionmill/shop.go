@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/motionmill/motionmill/api"
+	"github.com/motionmill/motionmill/job"
+	"github.com/motionmill/motionmill/store"
+)
+
+// shop is what the API sees of the store: the same calls in the API's words.
+type shop struct{ store *store.Store }
+
+func (s shop) PresignPut(ctx context.Context, put api.PutRequest) (api.Signed, error) {
+	if !put.NoOverwrite && put.Bytes == 0 {
+		signed, err := s.store.PresignOpenPut(ctx, put.Bucket, put.Key, put.Expires)
+		return api.Signed(signed), err
+	}
+	signed, err := s.store.PresignPut(ctx, putRequest(put))
+	return api.Signed(signed), err
+}
+
+func (s shop) PresignPart(ctx context.Context, part api.PartRequest) (api.Signed, error) {
+	request := store.PutRequest{Bucket: part.Bucket, Key: part.Key, Expires: part.Expires}
+	signed, err := s.store.PresignPart(ctx, request, part.UploadID, int32(part.Number), part.Bytes)
+	return api.Signed(signed.Presigned), err
+}
+
+func (s shop) PresignGet(ctx context.Context, get api.GetRequest) (string, error) {
+	return s.store.PresignGet(ctx, get.Bucket, get.Key, get.Expires, get.DownloadName)
+}
+
+func (s shop) Exists(ctx context.Context, bucket, key string) (bool, error) {
+	_, err := s.store.Head(ctx, bucket, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (s shop) Read(ctx context.Context, bucket, key string, limit int64) ([]byte, error) {
+	body, err := s.store.Get(ctx, bucket, key, limit)
+	return body, goneIfAbsent(err, key)
+}
+
+func (s shop) StartMultipart(ctx context.Context, start api.PutRequest) (string, error) {
+	return s.store.CreateMultipart(ctx, putRequest(start))
+}
+
+func (s shop) CompleteMultipart(ctx context.Context, bucket, key, uploadID string, parts []api.DonePart) error {
+	done := make([]store.Part, 0, len(parts))
+	for _, p := range parts {
+		done = append(done, store.Part{Number: int32(p.Number), ETag: p.ETag})
+	}
+	return goneIfAbsent(s.store.CompleteMultipart(ctx, bucket, key, uploadID, done), key)
+}
+
+func (s shop) AbortMultipart(ctx context.Context, bucket, key, uploadID string) error {
+	return goneIfAbsent(s.store.AbortMultipart(ctx, bucket, key, uploadID), key)
+}
+
+func putRequest(put api.PutRequest) store.PutRequest {
+	return store.PutRequest{Bucket: put.Bucket, Key: put.Key, Bytes: put.Bytes, Type: put.Type, Metadata: put.Metadata, Expires: put.Expires}
+}
+
+// goneIfAbsent gives "not found" the kind that the API tells apart.
+func goneIfAbsent(err error, key string) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return job.Fail(job.SourceGone, "find", key, "", "", err)
+	}
+	return err
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/motionmill/motionmill/api"
+	"github.com/motionmill/motionmill/api/client"
+	"github.com/motionmill/motionmill/job"
+	"github.com/motionmill/motionmill/worker/pipeline"
+)
+
+// serverFlag is where the API of the stage answers.
+type serverFlag struct{ url string }
+
+func (f *serverFlag) add(cmd *cobra.Command) {
+	cmd.PersistentFlags().StringVar(&f.url, "server", "http://127.0.0.1:8080", "address of the stage's API")
+}
+
+func (f *serverFlag) client() (*client.Client, error) {
+	c, err := client.New(client.Config{URL: f.url})
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return c, nil
+}
+
+// reached gives an API that does not answer its exit status.
+func reached(err error) error {
+	var away *client.Unreachable
+	if errors.As(err, &away) {
+		return missingError{err}
+	}
+	return err
+}
+
+type submitFlags struct {
+	profile string
+	wait    bool
+	out     string
+}
+
+func newSubmitCommand() *cobra.Command {
+	var server serverFlag
+	var flags submitFlags
+	cmd := &cobra.Command{
+		Use:   "submit FILE…",
+		Short: "Upload files to a stage; wait for their results and fetch them, if asked",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := cobra.MinimumNArgs(1)(cmd, args); err != nil {
+				return usageError{err}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, files []string) error {
+			c, err := server.client()
+			if err != nil {
+				return err
+			}
+			return reached(submitAll(cmd, c, &flags, files))
+		},
+	}
+	server.add(cmd)
+	cmd.Flags().StringVar(&flags.profile, "profile", pipeline.DefaultProfile, "what to make")
+	cmd.Flags().BoolVar(&flags.wait, "wait", false, "wait until every job is final")
+	cmd.Flags().StringVarP(&flags.out, "out", "o", "", "folder to fetch the results to, one folder in it for each job; waits")
+	return cmd
+}
+
+// submitAll uploads every file before it waits for the first, so that the
+// stage works meanwhile.
+func submitAll(cmd *cobra.Command, c *client.Client, flags *submitFlags, files []string) error {
+	ctx, out := cmd.Context(), cmd.OutOrStdout()
+	uploads := make([]api.Upload, 0, len(files))
+	for _, file := range files {
+		meter := newMeter(wantsJSON(cmd), out)
+		up, err := c.UploadFile(ctx, file, flags.profile, func(done, total int64) {
+			meter.report(job.Progress{Step: "upload " + filepath.Base(file), Done: done, Total: total})
+		})
+		meter.done()
+		if err != nil {
+			return err
+		}
+		uploads = append(uploads, up)
+		if wantsJSON(cmd) {
+			printJSON(out, map[string]any{"file": file, "upload": up.ID, "key": up.Key})
+		} else {
+			fmt.Fprintf(out, "uploaded %s as %s\n", file, up.Key)
+		}
+	}
+	if !flags.wait && flags.out == "" {
+		return nil
+	}
+	failed := 0
+	for i, up := range uploads {
+		ok, err := finishUpload(cmd, c, flags, files[i], up)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			failed++
+		}
+	}
+	if failed > 0 {
+		return statusError{fmt.Errorf("%d of %d jobs did not succeed", failed, len(files)), statusFailed}
+	}
+	return nil
+}
+
+// finishUpload waits for an upload's job and fetches its results. It reports
+// whether the job succeeded.
+func finishUpload(cmd *cobra.Command, c *client.Client, flags *submitFlags, file string, up api.Upload) (bool, error) {
+	ctx := cmd.Context()
+	id, err := c.WaitUpload(ctx, up.ID)
+	if err != nil {
+		return false, err
+	}
+	j, err := watchJob(cmd, c, id)
+	if err != nil {
+		return false, err
+	}
+	printOutcome(cmd, file, j)
+	if j.State != string(job.Succeeded) || flags.out == "" {
+		return j.State == string(job.Succeeded), nil
+	}
+	dir := filepath.Join(flags.out, id)
+	meter := newMeter(false, nil)
+	err = c.Download(ctx, id, dir, func(done, total int64) { meter.report(job.Progress{Step: "fetch", Done: done, Total: total}) })
+	meter.done()
+	if err != nil {
+		return false, err
+	}
+	if wantsJSON(cmd) {
+		printJSON(cmd.OutOrStdout(), map[string]string{"job": id, "dir": dir})
+	} else {
+		fmt.Fprintf(cmd.OutOrStdout(), "results in %s\n", dir)
+	}
+	return true, nil
+}
+
+// watchJob follows a job to its final state and shows its progress.
+func watchJob(cmd *cobra.Command, c *client.Client, id string) (api.Job, error) {
+	meter := newMeter(wantsJSON(cmd), cmd.OutOrStdout())
+	defer meter.done()
+	return c.Watch(cmd.Context(), id, func(j api.Job) {
+		p := job.Progress(j.Progress)
+		if j.State != string(job.Running) || p.Step == "" {
+			p = job.Progress{Step: j.State}
+		}
+		meter.report(p)
+	})
+}
+
+func printOutcome(cmd *cobra.Command, file string, j api.Job) {
+	if wantsJSON(cmd) {
+		printJSON(cmd.OutOrStdout(), j)
+		return
+	}
+	if j.Error == nil {
+		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, job %s\n", file, j.State, j.ID)
+		return
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, job %s: %s: %s\n", file, j.State, j.ID, j.Error.Kind, j.Error.Message)
+}
