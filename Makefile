@@ -1,0 +1,47 @@
+# What people and machines do with the project. Each target sets up what it needs.
+GOLANGCI_LINT := v2.15.0
+GOVULNCHECK   := v1.8.0
+
+cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/motionmill
+tools := $(cache)/tools/$(GOLANGCI_LINT)-$(GOVULNCHECK)
+
+.PHONY: help demo test lint bench build setup clean
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## run the stage on this machine and send a video through it (VIDEO=, DIR=, PORT=)
+	@scripts/setup.sh run
+	@$(MAKE) --no-print-directory build
+	@scripts/demo.sh
+
+test: ## vet and test everything, with the race detector
+	@scripts/setup.sh test
+	go vet ./...
+	PATH="$$PATH:$(cache)/testtools/bin" go test -race -p 2 -timeout 20m ./...
+
+lint: $(tools)/golangci-lint $(tools)/govulncheck ## lint, and look for known vulnerabilities
+	$(tools)/golangci-lint run ./...
+	$(tools)/govulncheck ./...
+
+bench: build ## measure against the parts alone
+	@scripts/setup.sh run
+	go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./bench/...
+
+build: ## build bin/motionmill
+	@echo 'building bin/motionmill (the first time takes some minutes)'
+	go build -o bin/motionmill ./cmd/motionmill
+
+setup: ## install what building and running need
+	@scripts/setup.sh test
+
+clean: ## remove what was built; the cache folder and stages stay
+	rm -rf bin
+
+$(tools)/golangci-lint:
+	@echo 'building golangci-lint $(GOLANGCI_LINT) (some minutes)'
+	GOBIN=$(tools) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
+
+$(tools)/govulncheck:
+	@echo 'building govulncheck $(GOVULNCHECK)'
+	GOBIN=$(tools) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK)

@@ -1,0 +1,30 @@
+"""Take the shared library and its licences out of ONNX Runtime's wheel.
+
+Usage: unpack_onnxruntime.py FOLDER REQUIREMENTS VERSION TARGET
+
+The wheel is the only one in FOLDER; its SHA-256 must be one of those that
+REQUIREMENTS names. TARGET is made and receives the files.
+"""
+
+import hashlib
+import pathlib
+import shutil
+import sys
+import zipfile
+
+
+def main(folder: str, requirements: str, version: str, target: str) -> None:
+    (wheel,) = pathlib.Path(folder).glob("*.whl")
+    found = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    if f"--hash=sha256:{found}" not in pathlib.Path(requirements).read_text().split():
+        sys.exit(f"{wheel.name}: SHA-256 is {found}, which {requirements} does not name")
+    out = pathlib.Path(target)
+    out.mkdir()
+    with zipfile.ZipFile(wheel) as archive:
+        for name in (f"capi/libonnxruntime.so.{version}", "LICENSE", "ThirdPartyNotices.txt"):
+            with archive.open(f"onnxruntime/{name}") as source, open(out / pathlib.Path(name).name, "wb") as copy:
+                shutil.copyfileobj(source, copy)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
