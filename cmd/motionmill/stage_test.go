@@ -53,7 +53,8 @@ func program(ctx context.Context, args ...string) *exec.Cmd {
 			cmd.Env = append(cmd.Env, setting)
 		}
 	}
-	cmd.Env = append(cmd.Env, asMotionmill+"=1", "MOTIONMILL_MODELS_DIR=")
+	// The race detector's second at the exit of every process adds up here.
+	cmd.Env = append(cmd.Env, asMotionmill+"=1", "MOTIONMILL_MODELS_DIR=", "GORACE=atexit_sleep_ms=0")
 	return cmd
 }
 
