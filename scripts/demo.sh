@@ -49,6 +49,7 @@ stop() {
 
 start() {
   say "starting the stage in $dir"
+  : >"$dir/addresses-$port.txt" # The last run's must not be taken for this one's.
   "$program" local --dir "$dir/stage" --port "$port" >"$dir/addresses-$port.txt" 2>"$log" </dev/null &
   stage=$!
   trap stop EXIT

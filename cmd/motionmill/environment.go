@@ -64,7 +64,7 @@ func newLogger(cmd *cobra.Command, level slog.Level) (*slog.Logger, error) {
 	}
 	if name != "" {
 		if err := level.UnmarshalText([]byte(name)); err != nil {
-			return nil, usageError{fmt.Errorf("read --log-level: %w", err)}
+			return nil, usageError{fmt.Errorf("read --log-level: %w; it is one of debug, info, warn, error", err)}
 		}
 	}
 	options := &slog.HandlerOptions{Level: level}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,9 @@ import (
 	"github.com/motionmill/motionmill/media"
 	"github.com/motionmill/motionmill/worker/pipeline"
 )
+
+// providers are the values of --provider.
+var providers = []string{"auto", "cpu", "cuda", "tensorrt"}
 
 // inferenceFlags are the settings of models and providers.
 type inferenceFlags struct {
@@ -81,7 +85,13 @@ func (f *inferenceFlags) engine(cmd *cobra.Command, log *slog.Logger) (*pipeline
 		if !ok || task == "" || name == "" {
 			return nil, usageError{fmt.Errorf("read --model %q: it must be TASK=NAME, such as pose=tinypose-256x192", pair)}
 		}
+		if m, err := catalogue.Find(name); err == nil && m.Task != task {
+			return nil, usageError{fmt.Errorf("read --model %q: %s is a model for %s, not for %s", pair, name, m.Task, task)}
+		}
 		names[task] = name
+	}
+	if !slices.Contains(providers, f.provider) {
+		return nil, usageError{fmt.Errorf("read --provider %q: it is none of %v", f.provider, providers)}
 	}
 	return &pipeline.Engine{
 		Config: inference.Config{

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +23,7 @@ func newJobsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "jobs",
 		Short: "List, show, watch, cancel, retry and redrive jobs",
-		Args:  exactArgs(0),
+		Args:  subcommandOnly,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	server.add(cmd)
@@ -84,7 +86,7 @@ func listJobs(cmd *cobra.Command, c *client.Client, filter client.Filter, limit 
 		if wantsJSON(cmd) {
 			printJSON(cmd.OutOrStdout(), j)
 		} else {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", j.ID, j.State, j.Profile, j.Attempt, clock(j.CreatedAt), j.Name, remark(j))
+			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", j.ID, j.State, plain(j.Profile), j.Attempt, clock(j.CreatedAt), plain(j.Name), remark(j))
 		}
 		if count++; count == limit {
 			break
@@ -97,7 +99,7 @@ func listJobs(cmd *cobra.Command, c *client.Client, filter client.Filter, limit 
 func remark(j api.Job) string {
 	switch {
 	case j.Error != nil:
-		return j.Error.Kind + ": " + strings.Join(strings.Fields(j.Error.Message), " ")
+		return j.Error.Kind + ": " + plain(strings.Join(strings.Fields(j.Error.Message), " "))
 	case j.State == string(job.Running) && j.Progress.Total > 0:
 		return fmt.Sprintf("%s %d of %d", j.Progress.Step, j.Progress.Done, j.Progress.Total)
 	case j.State == string(job.Running):
@@ -105,6 +107,15 @@ func remark(j api.Job) string {
 	default:
 		return ""
 	}
+}
+
+// plain writes control characters, which a key may hold, as escapes, so that
+// they do nothing to a terminal.
+func plain(text string) string {
+	if !strings.ContainsFunc(text, unicode.IsControl) {
+		return text
+	}
+	return strings.Trim(strconv.Quote(text), `"`)
 }
 
 func clock(t time.Time) string {
@@ -129,7 +140,7 @@ func showJob(cmd *cobra.Command, c *client.Client, id string) error {
 
 func printJob(out io.Writer, j api.Job) {
 	fmt.Fprintf(out, "job      %s\nstate    %s\nprofile  %s\nsource   s3://%s/%s (%d bytes)\nattempt  %d (fence %d)\n",
-		j.ID, j.State, j.Profile, j.Source.Bucket, j.Source.Key, j.Source.Bytes, j.Attempt, j.Fence)
+		j.ID, j.State, plain(j.Profile), j.Source.Bucket, plain(j.Source.Key), j.Source.Bytes, j.Attempt, j.Fence)
 	if text := remark(j); text != "" {
 		fmt.Fprintln(out, "now     ", text)
 	}
@@ -140,9 +151,9 @@ func printJob(out io.Writer, j api.Job) {
 		}
 		fmt.Fprintf(out, "  fence %d  %s to %s  %s  %s\n", a.Fence, clock(a.StartedAt), clock(a.EndedAt), a.Worker, outcome)
 		if a.Error != nil {
-			fmt.Fprintf(out, "    %s: %s\n", a.Error.Kind, a.Error.Message)
+			fmt.Fprintf(out, "    %s: %s\n", a.Error.Kind, plain(a.Error.Message))
 			for _, line := range a.Error.Stderr {
-				fmt.Fprintln(out, "    |", line)
+				fmt.Fprintln(out, "    |", plain(line))
 			}
 		}
 	}
@@ -174,6 +185,10 @@ func cancelJob(cmd *cobra.Command, c *client.Client, id string) error {
 func retryJob(cmd *cobra.Command, c *client.Client, id string) error {
 	if _, err := c.Retry(cmd.Context(), id); err != nil {
 		return err
+	}
+	if wantsJSON(cmd) {
+		printJSON(cmd.OutOrStdout(), map[string]string{"retried": id})
+		return nil
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "job %s will be tried again\n", id)
 	return nil
@@ -210,6 +225,10 @@ func redrive(cmd *cobra.Command, c *client.Client, ids []string) error {
 	}
 	if err != nil {
 		return err
+	}
+	if wantsJSON(cmd) {
+		printJSON(cmd.OutOrStdout(), map[string]int{"redriven": count})
+		return nil
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%d jobs will be tried again\n", count)
 	return nil

@@ -52,7 +52,14 @@ func runLocal(cmd *cobra.Command, cfg local.Config, work *workFlags) error {
 	if err != nil {
 		return err
 	}
+	if err := work.check(); err != nil {
+		return err
+	}
 	stage, err := local.Open(cfg)
+	var named interface{ ExitStatus() int }
+	if err != nil && !errors.As(err, &named) {
+		return usageError{fmt.Errorf("%w; give another folder by --dir", err)}
+	}
 	if err != nil {
 		return statusOf(err)
 	}
@@ -61,9 +68,16 @@ func runLocal(cmd *cobra.Command, cfg local.Config, work *workFlags) error {
 	if work.beat == 0 {
 		env = append(env, variable("beat")+"="+localBeat.String())
 	}
-	env = append(env, variable("work-dir")+"="+filepath.Join(stage.Dir, "work"))
+	if !cmd.Flags().Changed("work-dir") {
+		env = append(env, variable("work-dir")+"="+filepath.Join(stage.Dir, "work"))
+	}
+	ready := filepath.Join(stage.Dir, "worker.ready")
+	if err := os.Remove(ready); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("open stage %s: %w", stage.Dir, err)
+	}
+	env = append(env, readyFile+"="+ready)
 	supervisor, err := local.NewSupervisor(local.SupervisorConfig{
-		Children: children(stage, env, work.grace), LogsDir: stage.LogsDir(), Log: log,
+		Children: children(stage, env, ready, work.grace), LogsDir: stage.LogsDir(), Log: log,
 		Show:    func(child, line string) { fmt.Fprintf(cmd.ErrOrStderr(), "[%s] %s\n", child, line) },
 		OnReady: func() { printStage(cmd, stage) },
 	})
@@ -74,7 +88,7 @@ func runLocal(cmd *cobra.Command, cfg local.Config, work *workFlags) error {
 }
 
 // children are the processes of the stage, in the order of their start.
-func children(stage *local.Stage, env []string, grace time.Duration) []local.Child {
+func children(stage *local.Stage, env []string, ready string, grace time.Duration) []local.Child {
 	return []local.Child{
 		{
 			Name: "objects", Args: []string{"objects", "--objects-dir", stage.ObjectsDir(), "--objects-listen", stage.StoreAddress},
@@ -82,7 +96,10 @@ func children(stage *local.Stage, env []string, grace time.Duration) []local.Chi
 		},
 		{Name: "api", Args: []string{"serve"}, Env: env, After: []string{"objects"}, Ready: answers(stage.URL() + "/healthz")},
 		// The worker is last, so that it is drained first.
-		{Name: "worker", Args: []string{"work"}, Env: env, After: []string{"objects"}, Grace: grace + 20*time.Second},
+		{
+			Name: "worker", Args: []string{"work"}, Env: env, After: []string{"objects"}, Grace: grace + 20*time.Second,
+			Ready: func(context.Context) error { _, err := os.Stat(ready); return err },
+		},
 	}
 }
 
@@ -111,7 +128,7 @@ func passedFlags(cmd *cobra.Command) []string {
 	var env []string
 	for _, name := range []string{
 		"models-dir", "provider", "require-gpu", "ort-library", "capacity", "claim-schedule", "sweep-schedule", "lease", "beat",
-		"max-attempts", "grace", "log-level",
+		"max-attempts", "grace", "work-dir", "log-level",
 	} {
 		if f := cmd.Flags().Lookup(name); f != nil && f.Changed {
 			env = append(env, variable(name)+"="+f.Value.String())

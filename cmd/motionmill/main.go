@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/motionmill/motionmill/job"
 )
 
 // version is set by the release build.
@@ -26,7 +28,7 @@ func run(args []string) int {
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err != nil && !errors.Is(err, errReported) {
-		fmt.Fprintln(os.Stderr, "motionmill:", oneLine(err))
+		printError(root, err)
 	}
 	return exitStatus(ctx, err)
 }
@@ -49,12 +51,32 @@ func newRoot() *cobra.Command {
 	return root
 }
 
+// printError tells an error in one line on stderr, with its kind where it has
+// one, and on stdout for machines that asked for it.
+func printError(root *cobra.Command, err error) {
+	kind := ""
+	var typed *job.Error
+	if errors.As(err, &typed) && typed.Kind != job.Internal {
+		kind = string(typed.Kind)
+		fmt.Fprintf(os.Stderr, "motionmill: %s: %s\n", kind, oneLine(err))
+	} else {
+		fmt.Fprintln(os.Stderr, "motionmill:", oneLine(err))
+	}
+	if wantsJSON(root) {
+		printJSON(os.Stdout, map[string]any{"error": map[string]string{"kind": kind, "message": oneLine(err)}})
+	}
+}
+
 func newVersionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if wantsJSON(cmd) {
+				printJSON(cmd.OutOrStdout(), map[string]string{"version": version})
+				return nil
+			}
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), "motionmill", version)
 			return err
 		},

@@ -294,6 +294,7 @@ func TestCancelKillsTheWork(t *testing.T) {
 }
 
 func TestExitStatuses(t *testing.T) {
+	needParts(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -310,6 +311,12 @@ func TestExitStatuses(t *testing.T) {
 		{"unknown command", []string{"fly"}, statusUsage, "fly"},
 		{"unknown flag", []string{"run", "--fly"}, statusUsage, "--fly"},
 		{"unknown profile", []string{"run", "x.mp4", "--out", "o", "--profile", "none"}, statusUsage, "trainer"},
+		{"unknown provider", []string{"run", "x.mp4", "--out", t.TempDir(), "--provider", "abacus"}, statusUsage, "abacus"},
+		{"a model for another task", []string{"run", "x.mp4", "--out", t.TempDir(), "--model", "pose=starter-matte"}, statusUsage, "starter-matte"},
+		{"no lease", []string{"local", "--dir", t.TempDir(), "--port", "0", "--lease", "-5s"}, statusUsage, "--lease"},
+		{"no folder", []string{"local", "--dir", "/proc/motionmill", "--port", "0"}, statusUsage, "--dir"},
+		{"a part is missing", []string{"local", "--dir", t.TempDir(), "--port", "0", "--ort-library", "/nowhere.so"}, statusMissing, "/nowhere.so"},
+		{"unknown subcommand", []string{"jobs", "fly"}, statusUsage, "fly"},
 		{"no server", []string{"jobs", "list", "--server", "http://127.0.0.1:" + port}, statusMissing, "motionmill local"},
 		{"no library", []string{"models", "info", "starter-pose", "--ort-library", "/nowhere/libonnxruntime.so"}, statusMissing, "/nowhere/libonnxruntime.so"},
 		{"no models folder", []string{"models", "list", "--models-dir", "/nowhere"}, statusMissing, "/nowhere"},

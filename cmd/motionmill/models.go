@@ -15,7 +15,7 @@ func newModelsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "models",
 		Short: "Look at the models in the models folders and the built-in starters",
-		Args:  exactArgs(0),
+		Args:  subcommandOnly,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newModelsListCommand(), newModelsVerifyCommand(), newModelsInfoCommand())
@@ -142,14 +142,14 @@ func newModelsInfoCommand() *cobra.Command {
 				return err
 			}
 			defer engine.Close()
-			return printModel(cmd.OutOrStdout(), engine.Catalogue, engine.Config, args[0])
+			return printModel(cmd, engine.Catalogue, engine.Config, args[0])
 		},
 	}
 	flags.add(cmd)
 	return cmd
 }
 
-func printModel(out io.Writer, catalogue *inference.Catalogue, cfg inference.Config, name string) error {
+func printModel(cmd *cobra.Command, catalogue *inference.Catalogue, cfg inference.Config, name string) error {
 	m, err := catalogue.Find(name)
 	if err != nil {
 		return err
@@ -163,6 +163,13 @@ func printModel(out io.Writer, catalogue *inference.Catalogue, cfg inference.Con
 	if err != nil {
 		return err
 	}
+	if wantsJSON(cmd) {
+		view := modelView(m)
+		view["inputs"], view["outputs"] = inputs, outputs
+		printJSON(cmd.OutOrStdout(), view)
+		return nil
+	}
+	out := cmd.OutOrStdout()
 	fmt.Fprintf(out, "name     %s\ntask     %s\nfamily   %s\nrank     %d\nlicence  %s\nsha256   %s\n", m.Name, m.Task, m.Family, m.Rank, m.Licence, m.SHA256)
 	if m.Source != "" {
 		fmt.Fprintln(out, "source  ", m.Source)

@@ -24,6 +24,9 @@ func newRunCommand() *cobra.Command {
 			if out == "" {
 				return usageError{errors.New("run: say where the results go: --out DIR")}
 			}
+			if err := pipeline.CheckFolder(out, args[0]); err != nil {
+				return usageError{err}
+			}
 			return runFile(cmd, &models, args[0], out, profile)
 		},
 	}
@@ -70,6 +73,14 @@ func printManifest(w io.Writer, dir string, m pipeline.Manifest) {
 	for _, note := range m.Notes {
 		fmt.Fprintln(w, "  note:", note)
 	}
+}
+
+// subcommandOnly refuses arguments where a subcommand is wanted.
+func subcommandOnly(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("unknown command %q for %q; see %s --help", args[0], cmd.CommandPath(), cmd.CommandPath())}
+	}
+	return nil
 }
 
 // exactArgs is cobra.ExactArgs with the exit status of wrong usage.

@@ -42,13 +42,13 @@ func (f *stageFlags) add(cmd *cobra.Command) {
 
 // check names the settings that are missing.
 func (f *stageFlags) check() error {
-	for name, value := range map[string]string{
-		"uploads-bucket": f.uploadsBucket, "outputs-bucket": f.outputsBucket, "work-queue-url": f.work,
-		"in-progress-queue-url": f.inProgress, "dead-letter-queue-url": f.deadLetter, "ledger-table": f.ledger,
+	for _, setting := range []struct{ name, value string }{
+		{"uploads-bucket", f.uploadsBucket}, {"outputs-bucket", f.outputsBucket}, {"work-queue-url", f.work},
+		{"in-progress-queue-url", f.inProgress}, {"dead-letter-queue-url", f.deadLetter}, {"ledger-table", f.ledger},
 	} {
-		if value == "" {
+		if setting.value == "" {
 			return usageError{fmt.Errorf("open stage %s: --%s is not set; set %s, or use `motionmill local`, which sets all of them",
-				f.stage, name, variable(name))}
+				f.stage, setting.name, variable(setting.name))}
 		}
 	}
 	return nil

@@ -163,5 +163,5 @@ func printOutcome(cmd *cobra.Command, file string, j api.Job) {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, job %s\n", file, j.State, j.ID)
 		return
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, job %s: %s: %s\n", file, j.State, j.ID, j.Error.Kind, j.Error.Message)
+	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, job %s: %s: %s\n", file, j.State, j.ID, j.Error.Kind, plain(j.Error.Message))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -42,6 +43,21 @@ func (f *workFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.workDir, "work-dir", filepath.Join(os.TempDir(), "motionmill"), "folder for files of running jobs")
 }
 
+// check refuses settings that no worker can have.
+func (f *workFlags) check() error {
+	switch {
+	case f.capacity < 1:
+		return usageError{fmt.Errorf("read --capacity %d: it must be 1 or more units", f.capacity)}
+	case f.lease < time.Second:
+		return usageError{fmt.Errorf("read --lease %s: it must be 1s or more", f.lease)}
+	case f.maxAttempts < 1:
+		return usageError{fmt.Errorf("read --max-attempts %d: it must be 1 or more", f.maxAttempts)}
+	case f.grace < 0 || f.beat < 0:
+		return usageError{fmt.Errorf("read --grace %s, --beat %s: neither can be negative", f.grace, f.beat)}
+	}
+	return nil
+}
+
 func newWorkCommand() *cobra.Command {
 	var stage stageFlags
 	var models inferenceFlags
@@ -64,6 +80,9 @@ func runWorker(cmd *cobra.Command, stageFlags *stageFlags, models *inferenceFlag
 	if err != nil {
 		return err
 	}
+	if err := flags.check(); err != nil {
+		return err
+	}
 	s, err := stageFlags.open()
 	if err != nil {
 		return err
@@ -81,11 +100,11 @@ func runWorker(cmd *cobra.Command, stageFlags *stageFlags, models *inferenceFlag
 	if err != nil {
 		return missingError{err}
 	}
-	dir, err := ownFolder(flags.workDir)
+	dir, leave, err := ownFolder(flags.workDir)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer leave()
 	w, err := worker.New(worker.Config{
 		Name: workerName(), Capacity: flags.capacity, ClaimSchedule: flags.claimSchedule, SweepSchedule: flags.sweepSchedule,
 		Lease: flags.lease, Beat: flags.beat, MaxAttempts: flags.maxAttempts, Grace: flags.grace,
@@ -94,6 +113,9 @@ func runWorker(cmd *cobra.Command, stageFlags *stageFlags, models *inferenceFlag
 	})
 	if err != nil {
 		return usageError{err}
+	}
+	if err := tellReady(); err != nil {
+		return err
 	}
 	return w.Run(ctx)
 }
@@ -119,28 +141,61 @@ func workerName() string {
 	return host + "-" + strconv.Itoa(os.Getpid())
 }
 
-// ownFolder makes this process's folder under parent and removes those of
-// processes that are gone, which a killed worker could not.
-func ownFolder(parent string) (string, error) {
+// readyFile names the file that a worker makes when it has all that it needs,
+// for whoever started it.
+const readyFile = "MOTIONMILL_READY_FILE"
+
+func tellReady() error {
+	path := os.Getenv(readyFile)
+	if path == "" {
+		return nil
+	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		return fmt.Errorf("tell that the worker is ready: %w", err)
+	}
+	return nil
+}
+
+// ownFolder makes this process's folder under parent, and removes those of
+// processes that are gone, which a killed worker could not. A lock beside each
+// folder tells: the kernel frees it with its process.
+func ownFolder(parent string) (dir string, leave func(), err error) {
 	if err := os.MkdirAll(parent, 0o700); err != nil {
-		return "", fmt.Errorf("make the work folder: %w; give another by --work-dir", err)
+		return "", nil, fmt.Errorf("make the work folder: %w; give another by --work-dir", err)
 	}
-	entries, err := os.ReadDir(parent)
+	locks, err := filepath.Glob(filepath.Join(parent, "worker-*.lock"))
 	if err != nil {
-		return "", fmt.Errorf("read the work folder: %w", err)
+		return "", nil, fmt.Errorf("read the work folder: %w", err)
 	}
-	for _, entry := range entries {
-		text, ours := strings.CutPrefix(entry.Name(), "worker-")
-		pid, err := strconv.Atoi(text)
-		if ours && err == nil && syscall.Kill(pid, 0) == syscall.ESRCH {
-			if err := os.RemoveAll(filepath.Join(parent, entry.Name())); err != nil {
-				return "", fmt.Errorf("remove what a killed worker left: %w", err)
+	for _, path := range locks {
+		if left, free := lock(path); free {
+			if err := errors.Join(os.RemoveAll(strings.TrimSuffix(path, ".lock")), os.Remove(path), left.Close()); err != nil {
+				return "", nil, fmt.Errorf("remove what a killed worker left: %w", err)
 			}
 		}
 	}
-	dir := filepath.Join(parent, "worker-"+strconv.Itoa(os.Getpid()))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("make the worker's folder: %w", err)
+	dir = filepath.Join(parent, fmt.Sprintf("worker-%d-%d", os.Getpid(), time.Now().UnixNano()))
+	held, free := lock(dir + ".lock")
+	if !free {
+		return "", nil, fmt.Errorf("lock the worker's folder %s: it cannot be locked; give another by --work-dir", dir)
 	}
-	return dir, nil
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", nil, errors.Join(fmt.Errorf("make the worker's folder: %w", err), held.Close())
+	}
+	return dir, func() {
+		_ = errors.Join(os.RemoveAll(dir), os.Remove(held.Name()), held.Close()) // The next worker removes what is left.
+	}, nil
+}
+
+// lock makes and locks a file, unless another process holds it.
+func lock(path string) (*os.File, bool) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, false
+	}
+	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		_ = f.Close() // Only its lock was asked for.
+		return nil, false
+	}
+	return f, true
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/motionmill/motionmill/job"
@@ -24,12 +25,19 @@ func (c Config) File(ctx context.Context, input, dir string, profile Profile, re
 	if err != nil {
 		return Manifest{}, job.Fail(job.KindOf(err), "read source", input, "", "Give the path of a video file.", err)
 	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return Manifest{}, fmt.Errorf("find the output folder: %w", err)
+	}
+	if err := CheckFolder(dir, input); err != nil {
+		return Manifest{}, err
+	}
+	const remedy = "Choose another --out folder."
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return Manifest{}, job.Fail(job.KindOf(err), "make the output folder", dir, "", "", err)
+		return Manifest{}, job.Fail(job.KindOf(err), "make the output folder", dir, "", remedy, err)
 	}
 	work, err := os.MkdirTemp(dir, ".making-")
 	if err != nil {
-		return Manifest{}, job.Fail(job.KindOf(err), "make a working folder", dir, "", "", err)
+		return Manifest{}, job.Fail(job.KindOf(err), "make a working folder", dir, "", remedy, err)
 	}
 	defer os.RemoveAll(work)
 
@@ -42,6 +50,32 @@ func (c Config) File(ctx context.Context, input, dir string, profile Profile, re
 	m := made.manifest(manifestSource(source, size, sha), profile, started)
 	m.Job, m.Attempt, m.Fence = job.ID(source, profile.Name), 1, 1
 	return m, publish(work, dir, m)
+}
+
+// CheckFolder refuses a folder in which the outputs of input would replace
+// anything but the outputs of an earlier run.
+func CheckFolder(dir, input string) error {
+	earlier, err := readEarlier(dir)
+	if err != nil {
+		return err
+	}
+	ours := map[string]bool{}
+	for _, o := range earlier.Outputs {
+		ours[o.Path] = true
+	}
+	source, sourceErr := os.Stat(input)
+	for _, name := range outputNames {
+		path := filepath.Join(dir, name)
+		there, err := os.Stat(path)
+		if err != nil {
+			continue
+		}
+		if !ours[name] || sourceErr == nil && os.SameFile(source, there) {
+			return job.Fail(job.Internal, "replace", path, "it is not an output of an earlier run, or it is the source itself",
+				"Choose another --out folder.", nil)
+		}
+	}
+	return nil
 }
 
 // publish moves the outputs from work to dir, and writes the manifest last.
@@ -68,19 +102,29 @@ func publish(work, dir string, m Manifest) error {
 	return nil
 }
 
-// removeEarlier removes what the manifest of an earlier run lists in dir.
-func removeEarlier(dir string) error {
+// readEarlier reads the manifest of an earlier run in dir; a zero one is none.
+func readEarlier(dir string) (Manifest, error) {
 	path := filepath.Join(dir, ManifestName)
 	text, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return Manifest{}, nil
 	}
 	if err != nil {
-		return fmt.Errorf("read the earlier manifest: %w", err)
+		return Manifest{}, fmt.Errorf("read the earlier manifest: %w", err)
 	}
 	var earlier Manifest
 	if json.Unmarshal(text, &earlier) != nil || earlier.Schema != ManifestSchema {
-		return job.Fail(job.Internal, "replace", path, "it is not a manifest of ours", "Choose another --out folder.", nil)
+		return Manifest{}, job.Fail(job.Internal, "replace", path, "it is not a manifest of ours", "Choose another --out folder.", nil)
+	}
+	return earlier, nil
+}
+
+// removeEarlier removes what the manifest of an earlier run lists in dir, and
+// that manifest.
+func removeEarlier(dir string) error {
+	earlier, err := readEarlier(dir)
+	if err != nil || earlier.Schema == "" {
+		return err
 	}
 	for _, o := range earlier.Outputs {
 		if !filepath.IsLocal(o.Path) {
@@ -90,5 +134,5 @@ func removeEarlier(dir string) error {
 			return fmt.Errorf("remove an earlier output: %w", err)
 		}
 	}
-	return os.Remove(path)
+	return os.Remove(filepath.Join(dir, ManifestName))
 }

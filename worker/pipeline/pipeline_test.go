@@ -212,6 +212,35 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
+func TestNothingOfTheUsersIsReplaced(t *testing.T) {
+	cfg, dir := config(t), t.TempDir()
+	own := filepath.Join(dir, "video.mp4")
+	if err := os.WriteFile(own, mustRead(t, writeDemo(t)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, input := range []string{own, writeDemo(t)} {
+		if _, err := cfg.File(t.Context(), input, dir, cfg.Profiles["transcode"], func(job.Progress) {}); err == nil || !strings.Contains(err.Error(), own) {
+			t.Errorf("from %s: %v", input, err)
+		}
+	}
+	if !slices.Equal(mustRead(t, own), mustRead(t, writeDemo(t))) {
+		t.Error("the user's file was replaced")
+	}
+}
+
+func TestARelativeFolder(t *testing.T) {
+	cfg, video := config(t), writeDemo(t)
+	t.Chdir(t.TempDir())
+	for range 2 {
+		if _, err := cfg.File(t.Context(), video, "results", cfg.Profiles["transcode"], func(job.Progress) {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.Stat("results/video.mp4"); err != nil {
+		t.Error(err)
+	}
+}
+
 func mustRead(t *testing.T, path string) []byte {
 	t.Helper()
 	text, err := os.ReadFile(path)
