@@ -17,8 +17,6 @@ import (
 	"os"
 	"strings"
 	"time"
-
-	"github.com/motionmill/motionmill/api"
 )
 
 // Config says which API to talk to.
@@ -237,11 +235,4 @@ func wait(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	}
-}
-
-// Stage asks for the stage's profiles and limits.
-func (c *Client) Stage(ctx context.Context) (api.Stage, error) {
-	var stage api.Stage
-	err := c.call(ctx, http.MethodGet, "/v1/stage", nil, &stage)
-	return stage, err
 }
