@@ -8,6 +8,10 @@ import (
 	"syscall"
 )
 
+// ErrNoRoom ends an attempt that this worker has no room for now, in units or
+// on its disk. The job is given back, uncharged, for a freer worker.
+var ErrNoRoom = errors.New("no room for the job on this worker")
+
 // Kind says what went wrong in words that the ledger, the API and the metrics
 // share. It carries the decision: permanent kinds are never tried again.
 type Kind string

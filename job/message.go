@@ -45,7 +45,8 @@ type Letter struct {
 	Profile string     `json:"profile,omitempty"`
 	Source  *Source    `json:"source,omitempty"`
 	// Fence is, in a timer, that of its claim; in a retry, that of the final
-	// record which it is to revive.
+	// record which it is to revive; in a requeue, that of the record when the
+	// job was queued.
 	Fence int64 `json:"fence,omitempty"`
 	// Weight is the number of units that a requeued job is known to need.
 	Weight int `json:"weight,omitempty"`
@@ -87,6 +88,9 @@ type Order struct {
 	Profile string
 	// Weight is known when the order was given back before; else 0.
 	Weight int
+	// Fence is, in a requeue, that of the record when the job was queued: the
+	// order is of no use once the ledger is past it. 0 is unknown.
+	Fence int64
 }
 
 // ID returns the identity of the job that the order asks for.

@@ -123,7 +123,8 @@ type Filter struct {
 // Hooks is what a running attempt may call back.
 type Hooks struct {
 	// Weigh tells the number of units that the job needs, once the probe knows.
-	// It returns when they are held, or with an error when the attempt is to stop.
+	// It returns when they are held, or with an error when the attempt is to
+	// stop: ErrNoRoom when another worker is to have the job.
 	Weigh func(units int) error
 	// Report tells the progress; it is cheap and may be called for each frame.
 	Report func(Progress)

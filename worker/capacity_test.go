@@ -74,7 +74,7 @@ func (g *gauge) run(ctx context.Context, rec job.Record, hooks job.Hooks) (strin
 	if time.Now().After(asked) {
 		g.waits = append(g.waits, span{key, asked, time.Now()})
 	}
-	if errors.Is(err, errNoRoom) {
+	if errors.Is(err, job.ErrNoRoom) {
 		g.noFit++
 	}
 	if err != nil {
@@ -210,7 +210,7 @@ func TestUnitsAreExchangedInOrderOfArrival(t *testing.T) {
 		synctest.Wait()
 		u.Give(1)
 		u.Give(1) // Two are free, the heavy one needs three.
-		if held, err := u.Exchange(t.Context(), 1, 2); !errors.Is(err, errNoRoom) || held != 1 {
+		if held, err := u.Exchange(t.Context(), 1, 2); !errors.Is(err, job.ErrNoRoom) || held != 1 {
 			t.Errorf("a later, smaller one overtook: it holds %d (%v)", held, err)
 		}
 		if got := u.Take(1); got != 0 {

@@ -23,7 +23,7 @@ func (a *attempt) settle(cause error, manifest string, err error) {
 		a.log.Warn("stopped: the claim is lost", keyReason, cause)
 	case err == nil:
 		a.commit(ctx, manifest)
-	case errors.Is(cause, errStopping), errors.Is(err, errNoRoom):
+	case errors.Is(cause, errStopping), errors.Is(err, job.ErrNoRoom):
 		a.release(ctx)
 	case errors.As(err, &newer):
 		a.finish(ctx, job.Superseded, failureOf(err))

@@ -2,15 +2,12 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"sync"
 
 	"golang.org/x/sync/semaphore"
-)
 
-// errNoRoom ends an attempt that would have to wait for its weight while
-// another already does; the job is released, uncharged, for a freer worker.
-var errNoRoom = errors.New("no room for the weight of the job on this worker")
+	"github.com/motionmill/motionmill/job"
+)
 
 // Units is a worker's capacity: a weighted semaphore and its own accounting.
 type Units struct {
@@ -76,7 +73,7 @@ func (u *Units) Take(weight int) int {
 
 // Exchange turns held units into weight units in order of arrival, and returns
 // how many are held afterwards. At most one caller waits; any other that would
-// have to gets errNoRoom and keeps what it held.
+// have to gets job.ErrNoRoom and keeps what it held.
 func (u *Units) Exchange(ctx context.Context, held, weight int) (int, error) {
 	weight = u.clamp(weight)
 	if weight <= held {
@@ -89,7 +86,7 @@ func (u *Units) Exchange(ctx context.Context, held, weight int) (int, error) {
 		return weight, nil
 	}
 	if !u.beginWait() {
-		return held, errNoRoom
+		return held, job.ErrNoRoom
 	}
 	err := u.sem.Acquire(ctx, int64(more))
 	u.endWait()
