@@ -50,8 +50,8 @@ func (r *Reader) readRequeue(letter job.Letter) (judged, error) {
 		return judged{}, errors.New("it has no source")
 	case letter.Profile == "":
 		return judged{}, errors.New("it has no profile")
-	case letter.Weight < 0:
-		return judged{}, fmt.Errorf("its weight is negative: %d", letter.Weight)
+	case letter.Weight < 0 || letter.Fence < 0:
+		return judged{}, fmt.Errorf("its weight or fence is negative: %d, %d", letter.Weight, letter.Fence)
 	case r.cfg.Bucket != "" && letter.Source.Bucket != r.cfg.Bucket:
 		// It stands for a job, so it is not dropped.
 		return judged{}, fmt.Errorf("its source %s is not in the bucket %s", letter.Source.URI(), r.cfg.Bucket)
@@ -60,7 +60,7 @@ func (r *Reader) readRequeue(letter job.Letter) (judged, error) {
 		return judged{}, err
 	}
 	read := r.judge(*letter.Source)
-	read.order.Profile, read.order.Weight = letter.Profile, letter.Weight
+	read.order.Profile, read.order.Weight, read.order.Fence = letter.Profile, letter.Weight, letter.Fence
 	if id := read.order.ID(); read.ignored == "" && letter.Job != "" && letter.Job != id {
 		return judged{}, fmt.Errorf("it names the job %s, but its source and profile are those of %s", letter.Job, id)
 	}

@@ -127,22 +127,27 @@ func (a *attempt) gaveUp() bool {
 // holds is the condition of every write of the holder. It does not look at the
 // lease: one that ran out and that nobody took may still commit.
 func (a *attempt) holds() job.Condition {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	return job.Condition{Fence: a.rec.Fence, States: []job.State{job.Running}}
 }
 
-// renewUntil renews the lease at every beat until ctx ends or the
-// returned function is called, which waits for a renewal under way.
+// renewUntil renews the lease at every beat, and looks at the record in
+// between, until ctx ends or the returned function is called, which waits for a
+// renewal under way.
 func (a *attempt) renewUntil(ctx context.Context, cancel context.CancelCauseFunc) (stop func()) {
 	beats, halt := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		wait := a.w.Beat - a.sinceRenewal() // At once after a claim whose reply came late.
-		for pause(beats, wait) == nil {
-			err := a.renew(beats)
+		due := time.Now().Add(a.w.Beat - a.sinceRenewal()) // At once after a claim whose reply came late.
+		for pause(beats, min(time.Until(due), a.w.Look)) == nil {
+			early := time.Now().Before(due)
+			err := a.lookOrRenew(beats, early)
 			switch {
+			case err == nil && !early:
+				due = time.Now().Add(a.w.Beat)
 			case err == nil:
-				wait = a.w.Beat
 			case beats.Err() != nil:
 				return
 			case errors.Is(err, errLost), errors.Is(err, errCancelled), a.sinceRenewal() >= a.w.Lease:
@@ -156,7 +161,7 @@ func (a *attempt) renewUntil(ctx context.Context, cancel context.CancelCauseFunc
 				return
 			default:
 				a.log.Warn("renew", keyError, err)
-				wait = min(a.w.Lease/12, max(a.w.Lease-a.sinceRenewal(), time.Millisecond))
+				due = time.Now().Add(min(a.w.Lease/12, max(a.w.Lease-a.sinceRenewal(), time.Millisecond)))
 			}
 		}
 	}()
@@ -172,6 +177,25 @@ func (a *attempt) sinceRenewal() time.Duration {
 	return time.Since(a.renewed)
 }
 
+func (a *attempt) lookOrRenew(ctx context.Context, early bool) error {
+	if early {
+		return a.look(ctx)
+	}
+	return a.renew(ctx)
+}
+
+// look reads the record between renewals and returns errCancelled or errLost,
+// as a renewal does. A read that fails tells nothing: the renewal will.
+func (a *attempt) look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, a.w.Look)
+	defer cancel()
+	rec, err := a.w.read(ctx, a.id)
+	if err != nil || a.holds().Met(rec) {
+		return nil
+	}
+	return a.verdict(rec)
+}
+
 // renew writes the lease and the progress. It learns of a cancellation and of
 // a lost fence, which it returns as errCancelled and errLost.
 func (a *attempt) renew(ctx context.Context) error {
@@ -182,8 +206,8 @@ func (a *attempt) renew(ctx context.Context) error {
 	a.mu.Lock()
 	next := renewed(a.rec, a.progress, a.w.clock.now(), a.w.Lease)
 	next.Weight = a.weight
-	when := a.holds()
 	a.mu.Unlock()
+	when := a.holds()
 
 	err := a.w.Ledger.Put(ctx, next, when)
 	if errors.Is(err, job.ErrConflict) {
@@ -201,14 +225,18 @@ func (a *attempt) renew(ctx context.Context) error {
 // whyLost reads what became of a job whose holder's write met a conflict.
 func (a *attempt) whyLost(ctx context.Context) error {
 	rec, err := a.w.read(ctx, a.id)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case rec.State == job.Cancelled && rec.Fence == a.rec.Fence:
-		return errCancelled
-	default:
-		return fmt.Errorf("%w: fence %d, state %s", errLost, rec.Fence, rec.State)
 	}
+	return a.verdict(rec)
+}
+
+// verdict tells what a record that is not the holder's any more means to it.
+func (a *attempt) verdict(rec job.Record) error {
+	if rec.State == job.Cancelled && rec.Fence == a.record().Fence {
+		return errCancelled
+	}
+	return fmt.Errorf("%w: fence %d, state %s", errLost, rec.Fence, rec.State)
 }
 
 // supersededBefore notes the source as a version of its key, and fails when a

@@ -128,7 +128,7 @@ func (g *gauge) finishedCount() int {
 }
 
 func requeue(key string, weight int) job.Outgoing {
-	return job.Outgoing{Body: requeueLetter(idOf(key), source(key), "trainer", weight).Encode()}
+	return job.Outgoing{Body: requeueLetter(job.Record{ID: idOf(key), Source: source(key), Profile: "trainer", Weight: weight}).Encode()}
 }
 
 // Every light job that ends sends the next one, so that there is always more

@@ -39,8 +39,8 @@ func (w *Worker) claimAll(ctx context.Context, batch []*candidate) bool {
 	// Step 5: the claims. A started attempt runs from here on.
 	var receipts []string
 	ok := true
-	for _, c := range ready {
-		gone, err := w.claim(ctx, c)
+	for i, c := range ready {
+		gone, err := w.claim(ctx, c, ready[i:])
 		if err != nil {
 			w.Logger.Warn("claim", keyJob, c.id, keyError, err)
 			w.abandon(ctx, []*candidate{c})
@@ -96,6 +96,8 @@ func (w *Worker) consult(ctx context.Context, c *candidate) bool {
 	case rec.State == job.None:
 		c.rec = job.Record{ID: c.id, Source: c.order.Source, Profile: c.order.Profile}
 		return true
+	case rec.State == job.Queued && 0 < c.order.Fence && c.order.Fence < rec.Fence:
+		w.drop(ctx, w.Work, c.message) // It was queued once more since, with a message or a timer of that fence.
 	case rec.State == job.Queued:
 		c.rec = rec
 		return true
@@ -131,18 +133,23 @@ func (w *Worker) timer(rec job.Record, fence int64) job.Outgoing {
 
 // claim makes the candidate's job ours by one conditional write and starts the
 // attempt. It reports whether the message is to be deleted. On an error it
-// tries the same write again, with the timer that was already sent.
-func (w *Worker) claim(ctx context.Context, c *candidate) (gone bool, err error) {
+// tries the same write again, with the timer that was already sent; meanwhile
+// it keeps the messages of the rest of the batch, its own first, hidden.
+func (w *Worker) claim(ctx context.Context, c *candidate, rest []*candidate) (gone bool, err error) {
 	if ctx.Err() != nil { // The polls have stopped: nothing is claimed any more.
 		return false, ctx.Err()
 	}
 	first := time.Now()
-	began := first
+	began, kept := first, first
 	next := claimed(c.rec, c.token, w.Name, w.clock.now(), w.Lease)
 	when := job.Condition{Fence: c.rec.Fence, States: []job.State{job.None, job.Queued}}
 	// A write that is under way when the polls stop is seen to its end: its
 	// reply decides whether there is an attempt to run and to release.
 	err = persist(ctx, func() error {
+		if time.Since(kept) >= w.Lease/4 {
+			kept = time.Now()
+			w.keepHidden(ctx, rest)
+		}
 		ctx, cancel := afterStop(ctx)
 		defer cancel()
 		began = time.Now()
@@ -167,6 +174,18 @@ func (w *Worker) claim(ctx context.Context, c *candidate) (gone bool, err error)
 		return false, err
 	}
 	return w.claimAgain(ctx, c)
+}
+
+// keepHidden hides messages for another lease whose claims take long: another
+// worker that received one would send one more timer, and so would the next.
+func (w *Worker) keepHidden(ctx context.Context, rest []*candidate) {
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	for _, c := range rest {
+		if err := w.Work.Hide(ctx, c.message.Receipt, w.Lease); err != nil {
+			w.Logger.Warn("keep a message hidden", "message", c.message.ID, keyError, err)
+		}
+	}
 }
 
 // readSurely reads a record after a write whose outcome is not known, again
@@ -194,7 +213,7 @@ func (w *Worker) claimAgain(ctx context.Context, c *candidate) (gone bool, err e
 	if err := w.InProgress.Send(ctx, w.timer(c.rec, c.rec.Fence+1)); err != nil {
 		return false, fmt.Errorf("send timer of job %s: %w", c.id, err)
 	}
-	return w.claim(ctx, c)
+	return w.claim(ctx, c, []*candidate{c})
 }
 
 // abandon gives candidates back whose claim could not be made. Their timers,

@@ -11,6 +11,9 @@ import (
 const (
 	before = "before"
 	after  = "after"
+	// meanwhile is before, with the other worker still running the job when the
+	// stopped one goes on: the fence alone tells the two apart then.
+	meanwhile = "meanwhile"
 )
 
 // outcome is how the jobs of a lane must end after a crash.
@@ -53,6 +56,8 @@ type point struct {
 	frozen *outcome
 	// refused is the write that a process which was stopped must fail with.
 	refused string
+	// contested points are tried once more with the other worker still at it.
+	contested bool
 }
 
 func (p point) side(s string) outcome {
@@ -113,19 +118,20 @@ func claimPoints() []point {
 func runPoints() []point {
 	return []point{
 		{name: "run.high-water", does: "note the version of the key", call: "run high-water", story: "upload", before: done(2), after: done(2)},
-		{name: "run.renew", does: "renew the lease", call: "run put running", story: "long", before: done(2), after: done(2), frozen: also(done(2))},
+		{name: "run.renew", does: "renew the lease", call: "run put running", story: "long", before: done(2), after: done(2), frozen: also(done(2)),
+			contested: true},
 		{name: "run.work", does: "the work itself", call: "run work", story: "upload", before: done(2), after: done(2), frozen: also(done(2))},
 		{name: "run.manifest", does: "write the attempt's manifest", call: "run manifest", story: "upload", before: done(2), after: done(2), frozen: also(done(2))},
 		{name: "commit.write", does: "write succeeded", call: "run put succeeded", story: "upload", before: done(2), after: done(1),
-			frozen: also(done(2)), refused: "succeeded"},
+			frozen: also(done(2)), refused: "succeeded", contested: true},
 		{name: "commit.read", does: "read what was written", call: "run get", story: "upload", before: done(1), after: done(1)},
 		{name: "commit.announce", does: "announce", call: "run announce", story: "upload", before: done(1), after: done(1), frozen: also(done(1))},
 		{name: "commit.publish", does: "the stable manifest appears", call: "run publish", story: "upload", before: done(1), after: done(1), frozen: also(done(1))},
 		{name: "commit.mark", does: "mark announced", call: "run put announced", story: "upload", before: done(1), after: done(1), frozen: also(done(1))},
 		{name: "failure.write", does: "write failed", call: "run put failed", story: "fails once", before: done(2), after: done(2),
-			frozen: also(done(2)), refused: "failed"},
+			frozen: also(done(2)), refused: "failed", contested: true},
 		{name: "dead.write", does: "permanent: write dead", call: "run put dead", story: "hopeless", before: dead(2, 1), after: dead(1, 1),
-			frozen: also(dead(2, 1)), refused: "dead"},
+			frozen: also(dead(2, 1)), refused: "dead", contested: true},
 		{name: "dead.announce", does: "permanent: announce", call: "run announce", story: "hopeless", before: dead(1, 1), after: dead(1, 1)},
 		{name: "dead.letter", does: "permanent: send to the dead-letter queue", call: "run dead-letter send", story: "hopeless", before: dead(1, 1), after: dead(1, 2),
 			frozen: also(dead(1, 2))},
@@ -138,7 +144,7 @@ func runPoints() []point {
 		{name: "cancel.mark", does: "cancelled while it runs: mark announced", call: "run put announced", story: "cancelled",
 			before: ended(job.Cancelled, 1), after: ended(job.Cancelled, 1)},
 		{name: "release.write", does: "SIGTERM: write queued, uncharged", call: "run put queued", story: "stopping", before: done(2), after: done(1),
-			frozen: also(done(2)), refused: "queued"},
+			frozen: also(done(2)), refused: "queued", contested: true},
 		{name: "release.send", does: "SIGTERM: send the message", call: "run work send", story: "stopping", before: done(1), after: done(1), frozen: also(done(1))},
 	}
 }

@@ -33,6 +33,7 @@ const (
 const (
 	databaseFile = "stage.sqlite"
 	resumeFile   = "resume"
+	letGoFile    = "let-go"
 	started      = "started" // what a process notes of itself
 )
 
@@ -49,6 +50,8 @@ type plan struct {
 	Point, Side  string
 	MaxAttempts  int
 	Lease, Grace time.Duration
+	// Hold has every job run on until the file letGoFile is there.
+	Hold         bool
 	StopWhenBusy bool // SIGTERM to itself once a job runs on every lane.
 }
 
@@ -199,18 +202,23 @@ func (p *process) arrive(l *lane) {
 	default:
 		p.gate.Lock() // No lock of the database is held while the process is stopped.
 		harm(syscall.SIGSTOP)
-		poll := time.NewTicker(5 * time.Millisecond)
-		defer poll.Stop()
-		for {
-			if _, err := os.Stat(filepath.Join(p.Folder, resumeFile)); err == nil {
-				break
-			} else if !errors.Is(err, os.ErrNotExist) {
-				panic(err)
-			}
-			<-poll.C
-		}
+		p.awaitFile(context.Background(), resumeFile)
 		p.gate.Unlock()
 		close(p.resumed)
+	}
+}
+
+// awaitFile returns when the test has made a file, or ctx ends.
+func (p *process) awaitFile(ctx context.Context, name string) {
+	poll := time.NewTicker(5 * time.Millisecond)
+	defer poll.Stop()
+	for ctx.Err() == nil {
+		if _, err := os.Stat(filepath.Join(p.Folder, name)); err == nil {
+			return
+		} else if !errors.Is(err, os.ErrNotExist) {
+			panic(err)
+		}
+		<-poll.C
 	}
 }
 

@@ -50,6 +50,9 @@ func stableKey(id string) string { return filepath.Join("outputs", id, manifestN
 func (r *fileRunner) Run(ctx context.Context, rec job.Record, _ job.Hooks) (string, error) {
 	r.lane.note(r.lane.name, "run", rec.ID, rec.Fence)
 	r.lane.begun()
+	if r.lane.Hold {
+		r.lane.awaitFile(ctx, letGoFile)
+	}
 	key := manifestKey(rec.ID, rec.Fence)
 	folder := filepath.Join(r.dir, filepath.Dir(key))
 	if err := os.MkdirAll(folder, 0o700); err != nil {

@@ -16,7 +16,8 @@ process died between sending it and noting that; redriving the second does nothi
 `
 
 const lateText = `The process is stopped (SIGSTOP) right before the step, another one finishes the job, and then the first goes on (SIGCONT) and makes
-the step late. What it writes late is refused, or changes nothing; the result stays that of the other.
+the step late. What it writes late is refused, or changes nothing; the result stays that of the other. *Meanwhile*: the other one is
+still running the job when the first goes on, so that nothing but the fence tells them apart.
 `
 
 // keepTable logs a table, and writes it to the file that the environment names,
@@ -54,11 +55,14 @@ func late(trials []*trial) string {
 	var b strings.Builder
 	b.WriteString("| point | the late step | ended | the late write |\n| --- | --- | --- | --- |\n")
 	for _, t := range trials {
-		refused := "changes nothing"
+		refused, does := "changes nothing", t.point.does
 		if t.point.refused != "" {
 			refused = "refused"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", t.point.name, t.point.does, t.cell(), refused)
+		if t.side == meanwhile {
+			does += " (meanwhile)"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", t.point.name, does, t.cell(), refused)
 	}
 	return b.String()
 }

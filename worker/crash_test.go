@@ -60,13 +60,16 @@ func TestCrashMatrix(t *testing.T) {
 }
 
 // TestStoppedWorker stops a worker process at a step with SIGSTOP, has another
-// process finish its jobs, and lets it go on: the late write must be refused,
-// and what it makes late must not become the result.
+// process finish its jobs, or begin them, and lets it go on: the late write
+// must be refused, and what it makes late must not become the result.
 func TestStoppedWorker(t *testing.T) {
 	var trials []*trial
 	for _, p := range points() {
 		if p.frozen != nil {
 			trials = append(trials, &trial{point: p, side: before, action: byStop, want: *p.frozen})
+		}
+		if p.contested {
+			trials = append(trials, &trial{point: p, side: meanwhile, action: byStop, want: *p.frozen})
 		}
 	}
 	runTrials(t, trials)
@@ -190,12 +193,19 @@ func (t *trial) run(dir string, lanes int) (err error) {
 	if err := s.await(ctx, "the clean worker has not started", s.cleanStarted); err != nil {
 		return s.explain(t, clean, err)
 	}
-	if err := s.await(ctx, "the jobs are not finished", s.settled); err != nil {
+	if t.side == meanwhile {
+		if err := s.await(ctx, "the clean worker runs no job", s.contested); err != nil {
+			return s.explain(t, clean, err)
+		}
+	} else if err := s.await(ctx, "the jobs are not finished", s.settled); err != nil {
 		return s.explain(t, clean, err)
 	}
 	if t.action == byStop {
 		if err := s.wake(ctx, victim, lanes); err != nil {
 			return s.explain(t, victim, err)
+		}
+		if err := s.mark(letGoFile); err != nil {
+			return err
 		}
 		if err := s.await(ctx, "the jobs are not finished after the late write", s.settled); err != nil {
 			return s.explain(t, clean, err)
@@ -273,8 +283,12 @@ func (s *site) start(ctx context.Context, t *trial, victim bool) (*child, error)
 		Folder: s.dir, Victim: victim, Script: s.story.script, MaxAttempts: maxAttempts,
 		Lease: lease * time.Duration(max(s.story.jobs, 1)), Grace: 10 * time.Second,
 	}
+	todo.Hold = !victim && t.side == meanwhile
 	if victim {
 		todo.Action, todo.Point, todo.Side = t.action, t.point.name, t.side
+		if t.side == meanwhile {
+			todo.Side = before
+		}
 		todo.Grace, todo.StopWhenBusy = 20*time.Millisecond, s.story.stopping
 	}
 	for _, l := range s.lanes {
@@ -348,7 +362,7 @@ func (c *child) awaitHarm(ctx context.Context, action string) error {
 // wake lets a stopped process go on, and ends it in peace once every lane has
 // made its late step.
 func (s *site) wake(ctx context.Context, victim *child, lanes int) error {
-	if err := os.WriteFile(filepath.Join(s.dir, resumeFile), nil, 0o600); err != nil {
+	if err := s.mark(resumeFile); err != nil {
 		return err
 	}
 	if err := victim.cmd.Process.Signal(syscall.SIGCONT); err != nil {
@@ -365,6 +379,23 @@ func (s *site) wake(ctx context.Context, victim *child, lanes int) error {
 		return past == lanes, err
 	})
 	return errors.Join(err, victim.stop(ctx))
+}
+
+// mark makes a file that processes wait for.
+func (s *site) mark(name string) error {
+	return os.WriteFile(filepath.Join(s.dir, name), nil, 0o600)
+}
+
+// contested tells whether on every lane a job runs that ran before, in the
+// process that is stopped.
+func (s *site) contested() (bool, error) {
+	journal, err := s.journal()
+	for _, l := range s.lanes {
+		if len(fences(journal[l.name], "run", l.id(0))) < 2 {
+			return false, err
+		}
+	}
+	return true, err
 }
 
 func (s *site) cleanStarted() (bool, error) {

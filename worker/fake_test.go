@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"sync"
@@ -24,6 +25,7 @@ type fakeQueue struct {
 	next       int
 	changed    chan struct{}
 	failSend   error
+	order      *rand.Rand // Hands out what is visible in a random order; nil is the order of arrival.
 }
 
 type fakeMessage struct {
@@ -62,7 +64,7 @@ func (q *fakeQueue) Receive(ctx context.Context, limit int, wait time.Duration) 
 		q.mu.Lock()
 		var got []job.Message
 		soonest := deadline
-		for _, m := range q.messages {
+		for _, m := range q.inOrder() {
 			if m.visible.After(time.Now()) {
 				if m.visible.Before(soonest) {
 					soonest = m.visible
@@ -91,6 +93,15 @@ func (q *fakeQueue) Receive(ctx context.Context, limit int, wait time.Duration) 
 		case <-timer.C:
 		}
 	}
+}
+
+func (q *fakeQueue) inOrder() []*fakeMessage {
+	if q.order == nil {
+		return q.messages
+	}
+	messages := slices.Clone(q.messages)
+	q.order.Shuffle(len(messages), func(i, j int) { messages[i], messages[j] = messages[j], messages[i] })
+	return messages
 }
 
 func (q *fakeQueue) Delete(_ context.Context, receipts ...string) error {
@@ -140,6 +151,7 @@ type fakeLedger struct {
 	after  func(next job.Record) error
 	writes int
 	skew   time.Duration
+	coarse bool // It tells the time in whole seconds.
 	// owed collects what a write did that no write may do.
 	illegal []string
 }
@@ -153,6 +165,9 @@ func (l *fakeLedger) Get(_ context.Context, id string) (job.Record, error) {
 	defer l.mu.Unlock()
 	rec := l.records[id]
 	rec.ReadAt = time.Now().Add(l.skew)
+	if l.coarse {
+		rec.ReadAt = rec.ReadAt.Truncate(time.Second)
+	}
 	return rec, nil
 }
 
@@ -241,7 +256,7 @@ func (fakeReader) Read(body []byte) (job.Notice, error) {
 	case job.RetryLetter:
 		return job.Notice{Retry: &l}, nil
 	case job.RequeueLetter:
-		return job.Notice{Orders: []job.Order{{Source: *l.Source, Profile: l.Profile, Weight: l.Weight}}}, nil
+		return job.Notice{Orders: []job.Order{{Source: *l.Source, Profile: l.Profile, Weight: l.Weight, Fence: l.Fence}}}, nil
 	case "many":
 		var n job.Notice
 		for i := range l.Fence {

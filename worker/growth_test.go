@@ -189,6 +189,53 @@ func TestNoGrowthWhenAHundredWorkersGiveAJobBack(t *testing.T) {
 	}
 }
 
+// Instances that live for a few seconds only: each leaves a timer behind for a lease.
+func TestNoGrowthWhenAJobIsGivenBackAtOnceAHundredTimes(t *testing.T) {
+	bubble(t, func(t *testing.T, s *stage) {
+		s.runner.do = lasting(2 * time.Minute)
+		watched := newCensus(s, "a")
+		send(t, s.work, event("a"))
+		for s.ledger.get(idOf("a")).Fence < 100 {
+			stop := s.start(s.worker(func(c *Config) { c.Grace = 0 }))
+			after(6 * time.Second)
+			watched.count()
+			stop()
+		}
+		stop := s.start(s.worker(nil))
+		watched.watch(time.Hour, watched.through)
+		stop()
+		watched.check(1)
+	})
+}
+
+// A worker that has no room sweeps all the same: it sends the message of a
+// released job a second time, and the one-unit worker that claims the job by
+// one of the two never sees the other.
+func TestNoGrowthBesideASweeperWithoutRoom(t *testing.T) {
+	bubble(t, func(t *testing.T, s *stage) {
+		s.runner.do = func(ctx context.Context, rec job.Record, _ job.Hooks) (string, error) {
+			return "m", pause(ctx, map[string]time.Duration{"busy": 5 * time.Hour, "a": 2 * time.Minute}[rec.Source.Key])
+		}
+		one := func(c *Config) { c.Grace, c.Capacity = 0, 1 }
+		send(t, s.work, event("busy"))
+		stopBusy := s.start(s.worker(one))
+		after(10 * time.Second)
+		watched := newCensus(s, "a")
+		send(t, s.work, event("a"))
+		for s.ledger.get(idOf("a")).Fence < 100 {
+			stop := s.start(s.worker(one))
+			watched.watch(10*time.Second, nil)
+			stop()
+			watched.watch(80*time.Second, nil)
+		}
+		stop := s.start(s.worker(nil))
+		watched.watch(6*time.Hour, watched.through)
+		stop()
+		stopBusy()
+		watched.check(1)
+	})
+}
+
 // A message whose weight has no room is given back, a hundred times; this
 // counts as receives, and yet it is not taken for poison.
 func TestNoGrowthWhenAMessageFindsNoRoomAHundredTimes(t *testing.T) {

@@ -69,7 +69,8 @@ func (w *Worker) admit(ctx context.Context, c *candidate) *candidate {
 func (w *Worker) split(ctx context.Context, m job.Message, orders []job.Order) {
 	letters := make([]job.Outgoing, 0, len(orders))
 	for _, o := range orders {
-		letters = append(letters, job.Outgoing{Body: requeueLetter(o.ID(), o.Source, o.Profile, o.Weight).Encode()})
+		asked := job.Record{ID: o.ID(), Source: o.Source, Profile: o.Profile, Weight: o.Weight, Fence: o.Fence}
+		letters = append(letters, job.Outgoing{Body: requeueLetter(asked).Encode()})
 	}
 	if err := w.Work.Send(ctx, letters...); err != nil {
 		w.Logger.Warn("split a notification", "records", len(orders), keyError, err)
@@ -122,6 +123,7 @@ func (w *Worker) setAside(ctx context.Context, from Queue, m job.Message, reason
 	w.drop(ctx, from, m)
 }
 
-func requeueLetter(id string, source job.Source, profile string, weight int) job.Letter {
-	return job.Letter{Type: job.RequeueLetter, Job: id, Source: &source, Profile: profile, Weight: weight}
+// requeueLetter asks for a job as the ledger has it queued.
+func requeueLetter(rec job.Record) job.Letter {
+	return job.Letter{Type: job.RequeueLetter, Job: rec.ID, Source: &rec.Source, Profile: rec.Profile, Weight: rec.Weight, Fence: rec.Fence}
 }

@@ -89,10 +89,13 @@ func (p *process) call(ctx context.Context, op string, do func() error) error {
 	n := p.calls[p.who][op]
 	p.calls[p.who][op]++
 	what := ""
-	if i := slices.IndexFunc(p.faults, func(f fault) bool { return f.worker == p.who && f.n == n && f.op == op }); i >= 0 && p.faulty {
-		what = p.faults[i].what
+	if i := slices.IndexFunc(p.Faults, func(f fault) bool { return f.Worker == p.who && f.N == n && f.Op == op }); i >= 0 && p.faulty {
+		what = p.Faults[i].What
 	}
 	faulty := p.faulty
+	if what != "" {
+		p.note("%s %s: %s", p.worker.Name, op, what)
+	}
 	p.mu.Unlock()
 	p.gate.Lock()
 	out := faulty && op == "put" && time.Now().Before(p.outUntil)
@@ -140,7 +143,7 @@ type processQueue struct {
 
 func (q processQueue) Send(ctx context.Context, messages ...job.Outgoing) error {
 	return q.p.call(ctx, "send "+q.name, func() error {
-		return q.p.apply("send "+q.name, func() error { return q.q.Send(ctx, messages...) })
+		return q.p.apply(q.p.worker.Name+" send "+q.name, func() error { return q.q.Send(ctx, messages...) })
 	})
 }
 
@@ -157,7 +160,7 @@ func (q processQueue) Receive(ctx context.Context, limit int, wait time.Duration
 
 func (q processQueue) Delete(ctx context.Context, receipts ...string) error {
 	return q.p.call(ctx, "delete "+q.name, func() error {
-		return q.p.apply("delete "+q.name, func() error { return q.q.Delete(ctx, receipts...) })
+		return q.p.apply(q.p.worker.Name+" delete "+q.name, func() error { return q.q.Delete(ctx, receipts...) })
 	})
 }
 
@@ -177,7 +180,7 @@ func (l processLedger) Get(ctx context.Context, id string) (rec job.Record, err 
 
 func (l processLedger) Put(ctx context.Context, next job.Record, when job.Condition) error {
 	return l.p.call(ctx, "put", func() error {
-		return l.p.apply("put "+string(next.State), func() error { return l.p.ledger.Put(ctx, next, when) })
+		return l.p.apply(fmt.Sprintf("%s put %s, %s, fence %d", l.p.worker.Name, next.Source.Key, next.State, next.Fence), func() error { return l.p.ledger.Put(ctx, next, when) })
 	})
 }
 
@@ -200,19 +203,19 @@ func (r processRunner) Announce(ctx context.Context, rec job.Record) error {
 func (r processRunner) Run(ctx context.Context, rec job.Record, hooks job.Hooks) (string, error) {
 	v := r.p.begin(rec)
 	defer r.p.end(rec)
-	if v.weight > 0 {
-		if err := hooks.Weigh(v.weight); err != nil {
+	if v.Weight > 0 {
+		if err := hooks.Weigh(v.Weight); err != nil {
 			return "", fmt.Errorf("weigh: %w", err)
 		}
 	}
 	hooks.Report(job.Progress{Step: "run"})
-	if err := pause(ctx, v.takes); err != nil {
+	if err := pause(ctx, v.Takes); err != nil {
 		return "", err
 	}
 	r.p.mu.Lock()
 	r.p.judged[rec.ID]++
 	r.p.mu.Unlock()
-	switch v.what {
+	switch v.What {
 	case "fail":
 		return "", job.Fail(job.Storage, "run", rec.ID, "it failed", "", nil)
 	case "be no video":
@@ -228,17 +231,17 @@ func (w *world) begin(rec job.Record) verdict {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.busy[rec.ID]++
-	if w.gentle && !w.touched[rec.ID] && w.busy[rec.ID] > 1 {
+	if w.Gentle && !w.touched[rec.ID] && w.busy[rec.ID] > 1 {
 		w.problem("%d attempts at job %s run at once", w.busy[rec.ID], rec.Source.Key)
 	}
 	n := w.runs[rec.ID]
 	w.runs[rec.ID]++
-	for i := range w.jobs {
-		if w.id(i) == rec.ID && n < len(w.verdicts[i]) {
-			return w.verdicts[i][n]
+	for i := range w.Jobs {
+		if w.id(i) == rec.ID && n < len(w.Verdicts[i]) {
+			return w.Verdicts[i][n]
 		}
 	}
-	return verdict{what: "succeed"}
+	return verdict{What: "succeed"}
 }
 
 func (w *world) end(rec job.Record) {

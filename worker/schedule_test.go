@@ -1,11 +1,17 @@
 package worker
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
-	"sync"
+	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,166 +26,7 @@ import (
 // messages become visible early and jobs are cancelled and tried again. The
 // invariant of the protocol is checked after every single call.
 
-// fault is what happens at the n-th call of one kind that a worker makes.
-type fault struct {
-	worker, n int
-	op, what  string
-}
-
-// deed is one step of the script, some seconds after the one before.
-type deed struct {
-	after    time.Duration
-	what     string
-	who, job int
-	lasts    time.Duration
-}
-
-// verdict is what comes of one run of a job.
-type verdict struct {
-	what   string
-	takes  time.Duration
-	weight int
-}
-
-type plan struct {
-	workers, jobs, capacity int
-	versions                bool // Job 1 is an older version of job 0.
-	faults                  []fault
-	deeds                   []deed
-	verdicts                [][]verdict // By job and run.
-}
-
-var scheduleOps = []string{
-	"get", "put", "high", "send work", "send timer", "send dead", "delete work", "delete timer",
-	"hide work", "hide timer", "receive work", "receive timer", "announce",
-}
-
-func drawSeconds(t *rapid.T, most int, label string) time.Duration {
-	return time.Duration(rapid.IntRange(0, most).Draw(t, label)) * time.Second
-}
-
-// drawPlan draws a schedule; a gentle one has neither crashes nor freezes.
-func drawPlan(t *rapid.T, gentle bool) plan {
-	p := plan{
-		workers: rapid.IntRange(1, 3).Draw(t, "workers"), jobs: rapid.IntRange(1, 3).Draw(t, "jobs"),
-		capacity: rapid.IntRange(1, 4).Draw(t, "capacity"), versions: rapid.Bool().Draw(t, "versions"),
-	}
-	whats := []string{"refuse", "lose reply", "slow"}
-	deeds := []string{"submit", "cancel", "retry", "early work", "early timers", "stop", "start"}
-	if !gentle {
-		whats = append(whats, "crash before", "crash after", "freeze before", "freeze after")
-		deeds = append(deeds, "crash", "freeze", "outage")
-	}
-	for range rapid.IntRange(0, 10).Draw(t, "faults") {
-		p.faults = append(p.faults, fault{
-			worker: rapid.IntRange(0, p.workers-1).Draw(t, "worker"), n: rapid.IntRange(0, 8).Draw(t, "n"),
-			op: rapid.SampledFrom(scheduleOps).Draw(t, "op"), what: rapid.SampledFrom(whats).Draw(t, "fault"),
-		})
-	}
-	for range rapid.IntRange(0, 12).Draw(t, "deeds") {
-		p.deeds = append(p.deeds, deed{
-			after: drawSeconds(t, 90, "after"), what: rapid.SampledFrom(deeds).Draw(t, "deed"),
-			who: rapid.IntRange(0, p.workers-1).Draw(t, "who"), job: rapid.IntRange(0, p.jobs-1).Draw(t, "job"),
-			lasts: drawSeconds(t, 150, "lasts"),
-		})
-	}
-	for range p.jobs {
-		var runs []verdict
-		for range rapid.IntRange(0, 4).Draw(t, "runs") {
-			runs = append(runs, verdict{
-				what:  rapid.SampledFrom([]string{"succeed", "fail", "be no video", "panic"}).Draw(t, "verdict"),
-				takes: drawSeconds(t, 150, "takes"), weight: rapid.IntRange(0, 5).Draw(t, "weight"),
-			})
-		}
-		p.verdicts = append(p.verdicts, runs)
-	}
-	return p
-}
-
 var errInjected = errors.New("an injected fault")
-
-// world is a stage and what the checks remember of it.
-type world struct {
-	plan
-	*stage
-	gentle bool
-	over   chan struct{} // Closed when the dead may end.
-
-	mu       sync.Mutex // One call at a time changes the stage.
-	faulty   bool
-	problems []string
-	sent     map[string]int // Messages that the script itself sent, by job.
-	most     map[string]int // The most messages at once, by job.
-	touched  map[string]bool
-	manifest map[string]string
-	runs     map[string]int
-	judged   map[string]int // Runs that came to a verdict.
-	busy     map[string]int
-	calls    []map[string]int // By worker and op.
-	now      []*process       // By worker.
-	all      []*process
-}
-
-func newWorld(p plan, gentle bool) *world {
-	w := &world{
-		plan: p, gentle: gentle, over: make(chan struct{}), faulty: true,
-		stage: &stage{work: newFakeQueue(), inProgress: newFakeQueue(), dead: newFakeQueue(), ledger: newFakeLedger(), runner: &fakeRunner{}},
-		sent:  map[string]int{}, most: map[string]int{}, touched: map[string]bool{}, manifest: map[string]string{}, runs: map[string]int{},
-		judged: map[string]int{}, busy: map[string]int{}, now: make([]*process, p.workers),
-	}
-	for range p.workers {
-		w.calls = append(w.calls, map[string]int{})
-	}
-	return w
-}
-
-func (w *world) source(i int) job.Source {
-	if i == 1 && w.versions {
-		older := source("j0")
-		older.Sequencer, older.ETag = "0F", "older"
-		return older
-	}
-	return source(fmt.Sprint("j", i))
-}
-
-func (w *world) id(i int) string { return job.ID(w.source(i), "trainer") }
-
-func (w *world) problem(format string, args ...any) {
-	w.problems = append(w.problems, fmt.Sprintf(format, args...))
-}
-
-// apply makes a change of the stage and checks what must hold after each.
-func (w *world) apply(what string, change func() error) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	err := change()
-	for i := range w.jobs {
-		id := w.id(i)
-		rec := w.ledger.get(id)
-		if w.sent[id] > 0 && !(rec.State.Final() && rec.Announced) && !w.covered(id, rec.Fence) {
-			w.problem("after %s job %d (%s, fence %d) has neither a timer nor a work message", what, i, rec.State, rec.Fence)
-		}
-		if rec.Attempt > 3 || rec.Attempt < 0 {
-			w.problem("job %d is charged %d attempts", i, rec.Attempt)
-		}
-		if old := w.manifest[id]; old != "" && old != rec.Manifest {
-			w.problem("the manifest of job %d went from %s to %q", i, old, rec.Manifest)
-		}
-		w.manifest[id] = rec.Manifest
-		w.most[id] = max(w.most[id], w.messages(id))
-	}
-	return err
-}
-
-func (w *world) messages(id string) int {
-	n := 0
-	for _, l := range append(w.work.letters(), w.inProgress.letters()...) {
-		if l.Job == id || l.Source != nil && job.ID(*l.Source, l.Profile) == id {
-			n++
-		}
-	}
-	return n
-}
 
 // submit sends the event of a job.
 func (w *world) submit(i int) error {
@@ -226,14 +73,17 @@ func early(q *fakeQueue) {
 }
 
 func (w *world) do(d deed) error {
-	p := w.now[d.who]
-	switch d.what {
+	p := w.now[d.Who]
+	w.mu.Lock()
+	w.note("%s (worker %d, job %d)", d.What, d.Who, d.Job)
+	w.mu.Unlock()
+	switch d.What {
 	case "submit":
-		return w.submit(d.job)
+		return w.submit(d.Job)
 	case "cancel":
-		return w.cancel(d.job)
+		return w.cancel(d.Job)
 	case "retry":
-		return w.retry(d.job)
+		return w.retry(d.Job)
 	case "early work":
 		early(w.work)
 	case "early timers":
@@ -242,54 +92,32 @@ func (w *world) do(d deed) error {
 		p.stop()
 	case "start":
 		if p.ended() {
-			return w.launch(d.who, w.capacity)
+			return w.launch(d.Who, w.Capacity)
 		}
 	case "crash":
 		p.crash()
 	case "freeze":
-		p.freeze(d.lasts)
+		p.freeze(d.Lasts)
 	case "outage":
-		p.outage(d.lasts)
+		p.outage(d.Lasts)
 	}
-	return nil
-}
-
-// launch starts a new process of a worker.
-func (w *world) launch(who, capacity int) error {
-	p := &process{world: w, who: who, died: make(chan struct{}), done: make(chan struct{})}
-	cfg := w.config(fmt.Sprintf("w%d.%d", who, len(w.all)))
-	cfg.Capacity = capacity
-	cfg.Work, cfg.InProgress, cfg.DeadLetter = processQueue{p, w.work, "work"}, processQueue{p, w.inProgress, "timer"}, processQueue{p, w.dead, "dead"}
-	cfg.Ledger, cfg.Runner = processLedger{p}, processRunner{p}
-	var err error
-	if p.worker, err = New(cfg); err != nil {
-		return err
-	}
-	var ctx context.Context
-	ctx, p.stop = context.WithCancel(context.Background())
-	go func() {
-		defer close(p.done)
-		_ = p.worker.Run(ctx) // It only fails for schedules, which New has read.
-	}()
-	w.now[who] = p
-	w.all = append(w.all, p)
 	return nil
 }
 
 // play follows the plan, then lets one healthy worker finish what is left.
 func (w *world) play() error {
-	for i := range w.workers {
-		if err := w.launch(i, w.capacity); err != nil {
+	for i := range w.Workers {
+		if err := w.launch(i, w.Capacity); err != nil {
 			return err
 		}
 	}
-	for i := range w.jobs {
+	for i := range w.Jobs {
 		if err := w.submit(i); err != nil {
 			return err
 		}
 	}
-	for _, d := range w.deeds {
-		after(d.after)
+	for _, d := range w.Deeds {
+		after(d.After)
 		if err := w.do(d); err != nil {
 			return err
 		}
@@ -316,7 +144,7 @@ func (w *world) play() error {
 
 // judge checks what must hold when all is quiet.
 func (w *world) judge() {
-	for i := range w.jobs {
+	for i := range w.Jobs {
 		id := w.id(i)
 		rec := w.ledger.get(id)
 		if !rec.State.Final() || !rec.Announced {
@@ -331,7 +159,7 @@ func (w *world) judge() {
 				released++
 			}
 		}
-		if charged := rec.Attempt; w.gentle && !w.touched[id] && rec.State != job.Superseded &&
+		if charged := rec.Attempt; w.Gentle && !w.touched[id] && rec.State != job.Superseded &&
 			(charged > w.judged[id] || charged+released < w.judged[id]) {
 			w.problem("job %d is charged %d attempts; %d runs came to a verdict (%+v)", i, rec.Attempt, w.judged[id], rec.History)
 		}
@@ -350,22 +178,124 @@ func (w *world) judge() {
 	w.problems = append(w.problems, w.ledger.illegal...)
 }
 
+// follow plays a plan on a fake clock and returns what is wrong, and the calls
+// that were made.
+func follow(p plan) (problems, trace []string, err error) {
+	w := newWorld(p)
+	if err := w.play(); err != nil {
+		return nil, nil, err
+	}
+	synctest.Wait()
+	w.judge()
+	return slices.Compact(w.problems), w.trace, nil
+}
+
+// leastSchedules is how many schedules of each kind a run of the tests
+// searches; -rapid.checks sets another number.
+const leastSchedules = 1000
+
 func TestSchedules(t *testing.T) {
+	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
+		if err := f.Value.Set(strconv.Itoa(leastSchedules)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for name, gentle := range map[string]bool{"with crashes": false, "without crashes": true} {
+		var found *plan
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				p := drawPlan(t, gentle)
 				rapid.SyncTest(t, func(t *rapid.T) {
-					w := newWorld(p, gentle)
-					if err := w.play(); err != nil {
+					problems, _, err := follow(p)
+					if len(problems) > 0 {
+						found = &p
+					}
+					if err := errors.Join(err, errorOf(problems)); err != nil {
 						t.Fatal(err)
 					}
-					synctest.Wait()
-					w.judge()
-					for _, problem := range slices.Compact(w.problems) {
-						t.Error(problem)
-					}
 				})
+			})
+		})
+		if found != nil {
+			short, problems, trace := shorten(t, *found)
+			t.Errorf("it takes no more than this:\n%s", story(short, problems, trace))
+		}
+	}
+}
+
+// shorten leaves out of a plan whatever is not needed for it to go wrong.
+// Delays are random in the worker, so that each shorter plan has some tries.
+func shorten(t *testing.T, p plan) (short plan, problems, trace []string) {
+	goesWrong := func(p plan) (wrong bool) {
+		for try := 0; try < 5 && !wrong; try++ {
+			synctest.Test(t, func(t *testing.T) {
+				found, calls, err := follow(p)
+				if wrong = err == nil && len(found) > 0; wrong {
+					problems, trace = found, calls
+				}
+			})
+		}
+		return wrong
+	}
+	goesWrong(p)
+	for shorter := true; shorter; {
+		shorter = false
+		for _, candidate := range p.without() {
+			if goesWrong(candidate) {
+				p, shorter = candidate, true
+				break
+			}
+		}
+	}
+	return p, problems, trace
+}
+
+func errorOf(problems []string) error {
+	if len(problems) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(problems, "\n"))
+}
+
+// story tells what went wrong, and how.
+func story(p plan, problems, trace []string) string {
+	return strings.Join(problems, "\n") + "\nthe schedule:\n" + p.String() + "\nthe calls:\n  " + strings.Join(trace, "\n  ")
+}
+
+// kept is a schedule that once found a fault.
+type kept struct {
+	// Found tells what was wrong then.
+	Found string
+	Plan  plan
+}
+
+// TestKeptSchedules follows the schedules that found faults, in this code or
+// in a version of it that left out a rule.
+func TestKeptSchedules(t *testing.T) {
+	files, err := filepath.Glob("testdata/schedules/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no schedules are kept (%v)", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
+			raw, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var k kept
+			decoder := json.NewDecoder(bytes.NewReader(raw))
+			decoder.DisallowUnknownFields()
+			if err := decoder.Decode(&k); err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			synctest.Test(t, func(t *testing.T) {
+				problems, trace, err := follow(k.Plan)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(problems) > 0 {
+					t.Errorf("it once found that %s; now:\n%s", k.Found, story(k.Plan, problems, trace))
+				}
 			})
 		})
 	}

@@ -94,15 +94,31 @@ func (a *attempt) release(ctx context.Context) {
 	if !a.write(ctx, rec) {
 		return
 	}
-	letter := requeueLetter(rec.ID, rec.Source, rec.Profile, rec.Weight)
-	delay := rand.N(2 * time.Second)
+	delay := a.w.releaseDelay(rec)
 	ctx, cancel := afterStop(ctx)
 	defer cancel()
-	if err := a.w.Work.Send(ctx, job.Outgoing{Body: letter.Encode(), Delay: delay}); err != nil {
+	if err := a.w.Work.Send(ctx, job.Outgoing{Body: requeueLetter(rec).Encode(), Delay: delay}); err != nil {
 		a.log.Warn("released, but its message waits for the timer", keyError, err)
 		return
 	}
 	a.log.Info("released", "delay", delay)
+}
+
+// releaseDelay returns how long the message of a released job stays hidden: a
+// second or two, and twice as long for each release before it in the last
+// lease, at most a lease. Every claim leaves a timer behind for a lease, and a
+// job that no worker has room for is not to gather them.
+func (w *Worker) releaseDelay(rec job.Record) time.Duration {
+	recent := 0
+	for i := len(rec.History) - 1; i >= 0; i-- {
+		a := rec.History[i]
+		if a.Outcome != outcomeReleased || w.clock.now().Sub(a.StartedAt) > w.Lease {
+			break
+		}
+		recent++
+	}
+	ceiling := min(2*time.Second<<min(max(recent-1, 0), 10), w.Lease, maxDelay)
+	return ceiling/2 + rand.N(ceiling/2+1)
 }
 
 // write makes one of the holder's conditional writes and reports whether the
@@ -112,9 +128,7 @@ func (a *attempt) release(ctx context.Context) {
 func (a *attempt) write(ctx context.Context, next job.Record) bool {
 	ctx, cancel := a.whileNobodyTakes(ctx)
 	defer cancel()
-	a.mu.Lock()
 	when := a.holds()
-	a.mu.Unlock()
 	err := persist(ctx, func() error { return a.w.Ledger.Put(ctx, next, when) })
 	if errors.Is(err, job.ErrConflict) {
 		var stored job.Record

@@ -128,8 +128,7 @@ func (w *Worker) endLease(ctx context.Context, rec job.Record) error {
 
 // sendBack sends the work message of a queued job, then deletes the timer.
 func (w *Worker) sendBack(ctx context.Context, m job.Message, rec job.Record) error {
-	letter := requeueLetter(rec.ID, rec.Source, rec.Profile, rec.Weight)
-	if err := w.Work.Send(ctx, job.Outgoing{Body: letter.Encode()}); err != nil {
+	if err := w.Work.Send(ctx, job.Outgoing{Body: requeueLetter(rec).Encode()}); err != nil {
 		return fmt.Errorf("send job %s back: %w", rec.ID, err)
 	}
 	w.drop(ctx, w.InProgress, m)

@@ -16,6 +16,8 @@ type row struct {
 	rec  func(now time.Time) job.Record // its zero value is no record
 	// retry makes the work message a retry of this fence; 0 an event.
 	retry int64
+	// requeue makes the work message a requeue of this fence; 0 an event.
+	requeue int64
 	// wantState is the state afterwards.
 	wantState job.State
 	// gone tells whether the message that was looked at is deleted.
@@ -50,6 +52,10 @@ func TestClaimTable(t *testing.T) {
 	rows := []row{
 		{name: "no record", wantState: job.Running, gone: true, timers: 1},
 		{name: "queued", rec: func(time.Time) job.Record { return record(job.Queued, 4, nil) }, wantState: job.Running, gone: true, timers: 1},
+		{name: "queued, a requeue of this fence", rec: func(time.Time) job.Record { return record(job.Queued, 4, nil) }, requeue: 4,
+			wantState: job.Running, gone: true, timers: 1},
+		{name: "queued at a newer fence than the requeue's", rec: func(time.Time) job.Record { return record(job.Queued, 4, nil) }, requeue: 3,
+			wantState: job.Queued, gone: true},
 		{name: "dead, a retry of this fence", rec: func(time.Time) job.Record { return record(job.Dead, 3, due) }, retry: 3,
 			wantState: job.Running, gone: true, timers: 1},
 		{name: "cancelled, a retry of this fence", rec: func(time.Time) job.Record { return record(job.Cancelled, 3, due) }, retry: 3,
@@ -84,6 +90,9 @@ func claimRow(t *testing.T, r row) {
 		put(s, before)
 	}
 	message := event("a")
+	if r.requeue > 0 {
+		message = job.Outgoing{Body: requeueLetter(record(job.Queued, r.requeue, nil)).Encode()}
+	}
 	if r.retry > 0 {
 		message = job.Outgoing{Body: job.Letter{Type: job.RetryLetter, Job: idOf("a"), Fence: r.retry}.Encode()}
 	}

@@ -29,6 +29,10 @@ type Config struct {
 	// most a third of the lease. A shorter one shows progress and learns of a
 	// cancellation sooner, for more ledger writes.
 	Beat time.Duration
+	// Look is how often the record of a running job is read between renewals, so
+	// that a cancellation or a lost fence ends the work soon; default 4 s. A read
+	// is no write, and cheap.
+	Look time.Duration
 	// Margin is added to the end of a lease before it counts as over; default
 	// 2 s, at most a quarter of the lease.
 	Margin time.Duration
@@ -58,6 +62,7 @@ func (c Config) withDefaults() Config {
 	set(&c.Lease, time.Minute)
 	set(&c.Beat, c.Lease/3)
 	c.Beat = min(c.Beat, c.Lease/3)
+	set(&c.Look, 4*time.Second)
 	set(&c.Margin, min(2*time.Second, c.Lease/4))
 	set(&c.BackoffBase, 5*time.Second)
 	set(&c.BackoffLimit, 10*time.Minute)
@@ -115,7 +120,9 @@ func New(cfg Config) (*Worker, error) {
 			return nil, fmt.Errorf("read schedule %q (six cron fields, seconds first): %w", schedule, err)
 		}
 	}
-	return &Worker{Config: cfg, units: NewUnits(cfg.Capacity), running: map[string]*attempt{}}, nil
+	w := &Worker{Config: cfg, units: NewUnits(cfg.Capacity), running: map[string]*attempt{}}
+	w.work, w.stopWork = context.WithCancelCause(context.Background())
+	return w, nil
 }
 
 // Units returns the worker's capacity and its accounting.
@@ -127,7 +134,6 @@ var scheduleParser = cron.NewParser(cron.Second | cron.Minute | cron.Hour | cron
 // not yet claimed are given back, running jobs get the grace and are then
 // released. It returns when every job is settled. A worker runs once.
 func (w *Worker) Run(ctx context.Context) error {
-	w.work, w.stopWork = context.WithCancelCause(context.WithoutCancel(ctx))
 	defer w.stopWork(nil)
 
 	ticks := cron.New(cron.WithParser(scheduleParser), cron.WithLocation(time.UTC),
@@ -143,13 +149,17 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.Logger.Info("worker started", "worker", w.Name, "capacity", w.units.Capacity(), "lease", w.Lease)
 	ticks.Start()
 	<-ctx.Done()
-	grace := time.AfterFunc(w.Grace, func() { w.stopWork(errStopping) }) // It counts from the signal on.
+	grace := time.AfterFunc(w.Grace, w.Hurry) // It counts from the signal on.
 	defer grace.Stop()
 	rounds := ticks.Stop()
 	<-rounds.Done()
 	w.drain()
 	return nil
 }
+
+// Hurry ends the grace of a worker that is stopping: running jobs are released
+// at once.
+func (w *Worker) Hurry() { w.stopWork(errStopping) }
 
 // drain waits for running jobs; the end of the grace has them released.
 func (w *Worker) drain() {
