@@ -181,15 +181,30 @@ func stories() map[string]story {
 		}
 	}
 	return map[string]story{
-		"upload":          {jobs: 1, script: succeeds, seed: upload},
-		"long":            {jobs: 1, script: long, seed: upload},
-		"fails once":      {jobs: 1, script: failsOnce, seed: upload},
-		"hopeless":        {jobs: 1, script: hopeless, seed: upload},
-		"cancelled":       {jobs: 1, script: cancelled, seed: upload},
-		"stopping":        {jobs: 1, script: long, stopping: true, seed: upload},
-		"batch":           {jobs: 3, script: long, seed: each(1)},
-		"split":           {jobs: 3, script: succeeds, seed: upload},
-		"no room":         {jobs: 2, script: succeeds, seed: each(4)},
+		"upload":     {jobs: 1, script: succeeds, seed: upload},
+		"long":       {jobs: 1, script: long, seed: upload},
+		"fails once": {jobs: 1, script: failsOnce, seed: upload},
+		"hopeless":   {jobs: 1, script: hopeless, seed: upload},
+		"cancelled":  {jobs: 1, script: cancelled, seed: upload},
+		"stopping":   {jobs: 1, script: long, stopping: true, seed: upload},
+		"batch":      {jobs: 3, script: long, seed: each(1)},
+		"split":      {jobs: 3, script: succeeds, seed: upload},
+		"no room":    {jobs: 2, script: succeeds, seed: each(4)},
+		"no room again": {jobs: 2, script: succeeds, seed: func(l *track) error {
+			return errors.Join(each(4)(l), l.receivedBefore(24))
+		}},
+		"poison": {seed: func(l *track) error {
+			lost := job.Source{Bucket: uploads, Key: "lost.mp4", ETag: "e", Sequencer: "10"}
+			return errors.Join(l.send(workQueue, event(lost), 0), l.receivedBefore(49))
+		}},
+		"older requeue": {jobs: 1, script: succeeds, seed: func(l *track) error {
+			requeue := func(fence int64, delay time.Duration) error {
+				letter := job.Letter{Type: job.RequeueLetter, Job: l.id(0), Source: &l.sources[0], Profile: queue.DefaultProfile, Fence: fence}
+				return l.send(workQueue, letter.Encode(), delay)
+			}
+			err := l.record(2, 0, time.Now(), func(r *job.Record) { r.State = job.Queued })
+			return errors.Join(err, requeue(1, 0), requeue(2, 2*time.Second))
+		}},
 		"retry":           {jobs: 1, script: succeeds, seed: retry(job.Dead)},
 		"retry cancelled": {jobs: 1, script: succeeds, seed: retry(job.Cancelled)},
 		"unreadable":      {seed: func(l *track) error { return l.send(workQueue, []byte("what?"), 0) }},
@@ -233,6 +248,12 @@ func held(delay time.Duration, attempt int, until, age time.Duration, change fun
 	return story{jobs: 1, script: succeeds, seed: func(l *track) error {
 		return errors.Join(l.record(1, attempt, time.Now().Add(until), change), l.timer(1, time.Now().Add(-age), delay))
 	}}
+}
+
+// receivedBefore has the messages of the work queue received n times already.
+func (l *track) receivedBefore(n int) error {
+	_, err := l.db.Exec("UPDATE queue_messages SET received = ? WHERE queue = ?", n, workQueue)
+	return err
 }
 
 // letters returns the bodies that lie in a queue, visible or not, without
