@@ -5,7 +5,7 @@ GOVULNCHECK   := v1.8.0
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/motionmill
 tools := $(cache)/tools/$(GOLANGCI_LINT)-$(GOVULNCHECK)
 
-.PHONY: help demo test crash lint bench build setup clean
+.PHONY: help demo test crash model lint bench build setup clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ test: ## vet and test everything, with the race detector
 crash: ## kill workers at every step of the protocol, 100 times each; writes docs/crash.md
 	MOTIONMILL_CRASH_ROUNDS=100 MOTIONMILL_CRASH_TABLE=$(CURDIR)/docs/crash.md \
 	go test -race -count=1 -timeout 30m -run '^(TestCrashMatrix|TestStoppedWorker)$$' ./worker
+
+model: ## search forty thousand schedules of the protocol for one that goes wrong
+	go test -count=1 -timeout 60m -run '^TestSchedules$$' -rapid.checks=20000 -v ./worker
 
 lint: $(tools)/golangci-lint $(tools)/govulncheck ## lint, and look for known vulnerabilities
 	$(tools)/golangci-lint run ./...

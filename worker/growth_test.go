@@ -107,7 +107,7 @@ func (l readOnlyLedger) RaiseHighWater(ctx context.Context, s job.Source, id str
 	return l.fakeLedger.RaiseHighWater(ctx, s, id)
 }
 
-// For an hour no write of the ledger is taken; four workers try all the while.
+// For an hour no write of the ledger is taken; twelve workers try all the while.
 func TestNoGrowthWhileLedgerWritesAreRefused(t *testing.T) {
 	const jobs = 3
 	for _, c := range []struct {
@@ -134,7 +134,7 @@ func TestNoGrowthWhileLedgerWritesAreRefused(t *testing.T) {
 				var refuse atomic.Bool
 				refuse.Store(c.before == 0)
 				var stops []func()
-				for i := range 4 {
+				for i := range 12 {
 					stops = append(stops, s.start(s.worker(func(cfg *Config) {
 						cfg.Name, cfg.Ledger = fmt.Sprint("w", i), readOnlyLedger{s.ledger, &refuse}
 					})))
