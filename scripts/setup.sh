@@ -88,7 +88,7 @@ fetch_library() {
     --implementation cp --python-version 3.12 --abi cp312 --platform "manylinux_2_28_$(uname -m)" \
     --dest "$scratch" --requirement "$here/onnxruntime.txt" >&2 ||
     missing "ONNX Runtime $ort_version could not be fetched. Check the network, or set MOTIONMILL_ORT_LIBRARY"
-  python3 "$here/unpack_onnxruntime.py" "$scratch" "$here/onnxruntime.txt" "$ort_version" "$scratch/ready" ||
+  python3 "$here/unpack_onnxruntime.py" "$scratch" "$here/onnxruntime.txt" "$scratch/ready" ||
     missing "ONNX Runtime's wheel is not as it should be"
   mv -T "$scratch/ready" "$ort_dir" 2>/dev/null || has_library # Another setup may have been faster.
   say "ONNX Runtime $ort_version is in $ort_dir"
