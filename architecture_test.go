@@ -38,7 +38,10 @@ var mayImport = map[string][]string{
 	"worker/pipeline":   {"media", "inference", "store", "job"},
 	"api":               {"job", "web"},
 	"web":               {},
+	"fleet":             {"job"},
 	"local":             {"queue", "ledger", "store", "job"},
+	"cloudtest":         {}, // For tests alone: no group names it.
+	"soak":              {"job"}, // For tests alone: no group names it.
 	"cmd":               {anything},
 	"bench":             {anything},
 }

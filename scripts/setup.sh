@@ -19,6 +19,9 @@ as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
+# shellcheck source-path=SCRIPTDIR
+. "$here/testtools.sh"
+
 check_go() {
   local needed
   needed=$(awk '$1 == "go" {print $2}' "$here/../go.mod")
@@ -45,6 +48,7 @@ lacking() {
   has_media || echo ffmpeg
   has_certificates || echo ca-certificates
   ! needs_python "$1" || has_python || echo python3 python3-venv
+  ! needs_java "$1" || has_java || echo default-jdk-headless maven
 }
 
 # install_packages installs what the system lacks.
@@ -64,7 +68,10 @@ install_packages() {
   [ -z "$packages" ] || missing "still missing after installing: $packages. Is something older in front of it on PATH?"
 }
 
-needs_python() { ! has_library || { [ "$1" = test ] && ! has_test_tools; }; }
+needs_python() { ! has_library || { [ "$1" = test ] && ! has_python_tools; }; }
+
+# needs_java is for tests only: they do without where packages cannot be installed.
+needs_java() { [ "$1" = test ] && ! has_elasticmq && command -v apt-get >/dev/null && as_root true 2>/dev/null; }
 
 ort_version=$(sed -n 's/^onnxruntime==\([0-9.]*\).*/\1/p' "$here/onnxruntime.txt")
 ort_dir=$cache/onnxruntime/$ort_version
@@ -102,25 +109,6 @@ a_python() {
     say "making a Python environment"
     python3 -m venv "$1" >&2
     echo "$1/bin/python"
-  fi
-}
-
-tools_dir=$cache/testtools
-
-has_test_tools() { cmp -s "$here/testtools.txt" "$tools_dir/installed.txt"; }
-
-# fetch_test_tools is allowed to fail: tests that need a server skip without it.
-fetch_test_tools() {
-  if has_test_tools; then return; fi
-  say "fetching moto and the AWS command line for tests (about a minute)"
-  rm -rf "$tools_dir"
-  if python3 -m venv "$tools_dir" >&2 &&
-    "$tools_dir/bin/python" -m pip --disable-pip-version-check install --no-input --only-binary=:all: --no-deps \
-      --requirement "$here/testtools.txt" >&2; then
-    cp "$here/testtools.txt" "$tools_dir/installed.txt"
-    say "test tools are in $tools_dir"
-  else
-    say "test tools could not be fetched; the tests that need them will be skipped"
   fi
 }
 

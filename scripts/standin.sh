@@ -24,7 +24,7 @@ aws s3api put-bucket-cors --bucket "$uploads" --cors-configuration \
 # queue NAME: makes a queue that keeps messages for 14 days and prints its URL.
 queue() {
   aws sqs create-queue --queue-name "motionmill-$stage-$1" \
-    --attributes VisibilityTimeout=60,MessageRetentionPeriod=1209600,ReceiveMessageWaitTimeSeconds=20 --query QueueUrl --output text
+    --attributes VisibilityTimeout=60,MessageRetentionPeriod=1209600 --query QueueUrl --output text
 }
 work=$(queue work) progress=$(queue in-progress) dead=$(queue dead-letter)
 arn=$(aws sqs get-queue-attributes --queue-url "$work" --attribute-names QueueArn --query Attributes.QueueArn --output text)
