@@ -5,8 +5,8 @@
 // that claim a job at once, exactly one succeeds. Reads are strongly
 // consistent: they see every write that was acknowledged before them.
 //
-// Embedded keeps the records in a SQLite file. The folder ledgertest holds the
-// suite that every implementation must pass.
+// Embedded keeps the records in a SQLite file, Dynamo in a table of DynamoDB.
+// The folder ledgertest holds the suite that every implementation must pass.
 package ledger
 
 import (
