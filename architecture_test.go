@@ -40,7 +40,7 @@ var mayImport = map[string][]string{
 	"web":               {},
 	"fleet":             {"job"},
 	"local":             {"queue", "ledger", "store", "job"},
-	"cloudtest":         {}, // For tests alone: no group names it.
+	"cloudtest":         {},      // For tests alone: no group names it.
 	"soak":              {"job"}, // For tests alone: no group names it.
 	"cmd":               {anything},
 	"bench":             {anything},
