@@ -5,7 +5,7 @@ GOVULNCHECK   := v1.8.0
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/motionmill
 tools := $(cache)/tools/$(GOLANGCI_LINT)-$(GOVULNCHECK)
 
-.PHONY: help demo test crash model lint bench build setup clean
+.PHONY: help demo test crash mutants soak model lint bench build setup clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,14 @@ crash: ## kill workers at every step of the protocol, 100 times each; writes doc
 model: ## search forty thousand schedules of the protocol for one that goes wrong
 	go test -count=1 -timeout 60m -run '^TestSchedules$$' -rapid.checks=20000 -v ./worker
 
+soak: ## work 1,000 jobs under kills, stops and a bad network, for at most 15 minutes; writes docs/soak.md
+	@scripts/setup.sh run
+	MOTIONMILL_SOAK_JOBS=1000 MOTIONMILL_SOAK_TABLE=$(CURDIR)/docs/soak.md \
+	go test -count=1 -v -timeout 20m -run '^TestSoak$$' ./cmd/motionmill
+
+mutants: ## leave out each rule of the protocol in turn: a test must fail; writes the table of docs/protocol.md
+	MOTIONMILL_MUTANTS=1 nice -n 10 go test -count=1 -timeout 180m -v -run '^TestMutants$$' ./worker
+
 lint: $(tools)/golangci-lint $(tools)/govulncheck ## lint, and look for known vulnerabilities
 	$(tools)/golangci-lint run ./...
 	$(tools)/govulncheck ./...
@@ -36,7 +44,7 @@ bench: build ## measure against the parts alone
 	go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./bench/...
 
 build: ## build bin/motionmill
-	@echo 'building bin/motionmill (the first time takes some minutes)'
+	@go list -f '{{if .Stale}}building bin/motionmill takes some minutes the first time{{end}}' github.com/mattn/go-sqlite3
 	go build -o bin/motionmill ./cmd/motionmill
 
 setup: ## install what building and running need

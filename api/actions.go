@@ -38,7 +38,7 @@ func (a *API) registerActions() {
 	huma.Register(a.huma, huma.Operation{
 		OperationID: "cancel-job", Method: http.MethodPost, Path: "/v1/jobs/{id}/cancel", Tags: []string{"jobs"},
 		Summary: "Cancel a job that is not final", DefaultStatus: http.StatusAccepted,
-		Description: "The job is cancelled when this answers; a worker that runs it stops within a third of its lease.",
+		Description: "The job is cancelled when this answers; a worker that runs it stops within some seconds.",
 	}, a.cancelJob)
 	huma.Register(a.huma, huma.Operation{
 		OperationID: "retry-job", Method: http.MethodPost, Path: "/v1/jobs/{id}/retry", Tags: []string{"jobs"},

@@ -39,12 +39,13 @@ const (
 
 // Config is what an API is made of.
 type Config struct {
-	// Ledger, Queue, Signer, Objects and Multipart are required.
-	Ledger    Ledger
-	Queue     Queue
-	Signer    Signer
-	Objects   Objects
-	Multipart Multipart
+	// Ledger, Queue, DeadLetters, Signer, Objects and Multipart are required.
+	Ledger      Ledger
+	Queue       Queue
+	DeadLetters DeadLetters
+	Signer      Signer
+	Objects     Objects
+	Multipart   Multipart
 
 	// UploadsBucket and OutputsBucket are required.
 	UploadsBucket string
@@ -116,6 +117,7 @@ func New(cfg Config) (*API, error) {
 	a.registerMultipart()
 	a.registerJobs()
 	a.registerActions()
+	a.registerUnreadable()
 	a.registerEvents()
 	a.registerFiles()
 	a.registerStage()
@@ -179,7 +181,7 @@ func (c *Config) setDefaults() {
 func (c *Config) check() error {
 	var errs []error
 	for name, missing := range map[string]bool{
-		"Ledger": c.Ledger == nil, "Queue": c.Queue == nil, "Signer": c.Signer == nil,
+		"Ledger": c.Ledger == nil, "Queue": c.Queue == nil, "DeadLetters": c.DeadLetters == nil, "Signer": c.Signer == nil,
 		"Objects": c.Objects == nil, "Multipart": c.Multipart == nil,
 		"UploadsBucket": c.UploadsBucket == "", "OutputsBucket": c.OutputsBucket == "",
 	} {

@@ -33,7 +33,8 @@ func listen(ctx context.Context, t *testing.T, ledger *apitest.Ledger) (lines *b
 	t.Helper()
 	store := apitest.NewStore("http://store.test")
 	a, err := api.New(api.Config{
-		Ledger: ledger, Queue: &apitest.Queue{}, Signer: store, Objects: store, Multipart: store, UploadsBucket: "up", OutputsBucket: "out",
+		Ledger: ledger, Queue: &apitest.Queue{}, DeadLetters: &apitest.DeadLetters{}, Signer: store, Objects: store, Multipart: store,
+		UploadsBucket: "up", OutputsBucket: "out",
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -30,6 +30,15 @@ type Queue interface {
 	Send(ctx context.Context, messages ...job.Outgoing) error
 }
 
+// DeadLetters is the dead-letter queue, for people to look at.
+type DeadLetters interface {
+	// Look shows each message, the oldest first, until show returns false. It
+	// receives none.
+	Look(ctx context.Context, show func(job.Message) bool) error
+	// Remove deletes messages by id and returns how many of them were there.
+	Remove(ctx context.Context, ids ...string) (int, error)
+}
+
 // Signer makes URLs that let a client reach one object without credentials
 // of its own until they expire.
 type Signer interface {

@@ -22,14 +22,15 @@ type stage struct {
 	url    string
 	ledger *apitest.Ledger
 	queue  *apitest.Queue
+	dead   *apitest.DeadLetters
 	store  *apitest.Store
 }
 
 func newStage(t *testing.T, change ...func(*api.Config)) *stage {
 	t.Helper()
-	s := &stage{ledger: apitest.NewLedger(), queue: &apitest.Queue{}, store: apitest.NewStore("http://store.test")}
+	s := &stage{ledger: apitest.NewLedger(), queue: &apitest.Queue{}, dead: &apitest.DeadLetters{}, store: apitest.NewStore("http://store.test")}
 	cfg := api.Config{
-		Ledger: s.ledger, Queue: s.queue, Signer: s.store, Objects: s.store, Multipart: s.store,
+		Ledger: s.ledger, Queue: s.queue, DeadLetters: s.dead, Signer: s.store, Objects: s.store, Multipart: s.store,
 		UploadsBucket: "up", OutputsBucket: "out",
 	}
 	for _, f := range change {

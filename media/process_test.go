@@ -9,8 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -310,4 +312,55 @@ func TestStamps(t *testing.T) {
 	if long.nanoseconds() != 7200e9 || long.Seconds() != 7200 {
 		t.Errorf("two hours are %d ns", long.nanoseconds())
 	}
+}
+
+// TestStartedOnAThreadThatStays has threads of the system end all around the
+// start of children: the kernel kills a child when the thread that started it
+// ends, not the process, so that each child needs one that stays.
+func TestStartedOnAThreadThatStays(t *testing.T) {
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Skip("sleep is not there")
+	}
+	churn, halt := context.WithCancel(t.Context())
+	var threads sync.WaitGroup
+	for range 2 * runtime.NumCPU() {
+		threads.Go(func() {
+			for churn.Err() == nil {
+				ended := make(chan struct{})
+				go func() {
+					defer close(ended)
+					runtime.LockOSThread() // Never unlocked: the thread ends with the goroutine.
+				}()
+				<-ended
+			}
+		})
+	}
+	begin := func() *process {
+		p, err := start(t.Context(), command{path: sleep, args: []string{"1"}, dir: "/", deadline: time.Minute, op: "wait in", subject: "sleep"})
+		if err != nil {
+			t.Error(err)
+		}
+		return p
+	}
+	var children sync.WaitGroup
+	for i := range 80 {
+		begun := make(chan *process)
+		go func() {
+			if i%2 == 0 {
+				runtime.LockOSThread() // The surest way to lose a child: its caller's thread ends.
+			}
+			begun <- begin()
+		}()
+		children.Go(func() {
+			if p := <-begun; p == nil {
+				return
+			} else if _, err := p.wait(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	children.Wait()
+	halt()
+	threads.Wait()
 }

@@ -13,28 +13,37 @@ import (
 	"github.com/motionmill/motionmill/job"
 )
 
+// getTries is how often a body that breaks off is asked for; the SDK minds the
+// request, not the body.
+const getTries = 3
+
 // Get returns the body of a small object, and an error when it is longer than
 // limit bytes. ErrNotFound is in the error's chain when there is no such object.
 func (s *Store) Get(ctx context.Context, bucket, key string, limit int64) ([]byte, error) {
 	if err := named(bucket, key); err != nil {
 		return nil, fmt.Errorf("get: %w", err)
 	}
-	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)})
-	if err != nil {
-		return nil, s.fail(ctx, "get", uri(bucket, key), err)
+	for try := 1; ; try++ {
+		out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)})
+		if err != nil {
+			return nil, s.fail(ctx, "get", uri(bucket, key), err)
+		}
+		if n := aws.ToInt64(out.ContentLength); n > limit {
+			_ = out.Body.Close() // It is not read.
+			return nil, tooLong(bucket, key, limit)
+		}
+		body, err := io.ReadAll(io.LimitReader(out.Body, limit+1))
+		_ = out.Body.Close() // It was only read.
+		switch {
+		case err != nil && try < getTries && ctx.Err() == nil:
+			continue
+		case err != nil:
+			return nil, s.fail(ctx, "get", uri(bucket, key), err)
+		case int64(len(body)) > limit:
+			return nil, tooLong(bucket, key, limit)
+		}
+		return body, nil
 	}
-	defer out.Body.Close() // It was only read.
-	if n := aws.ToInt64(out.ContentLength); n > limit {
-		return nil, tooLong(bucket, key, limit)
-	}
-	body, err := io.ReadAll(io.LimitReader(out.Body, limit+1))
-	if err != nil {
-		return nil, s.fail(ctx, "get", uri(bucket, key), err)
-	}
-	if int64(len(body)) > limit {
-		return nil, tooLong(bucket, key, limit)
-	}
-	return body, nil
 }
 
 func tooLong(bucket, key string, limit int64) error {

@@ -35,6 +35,10 @@ type Config struct {
 	// are signed for the endpoint itself and then moved there. Empty leaves
 	// them as they were signed. It needs an endpoint to be set.
 	PublicEndpoint string
+	// Tries is how often a request is made before its failure counts, with
+	// growing waits in between; default 3, the SDK's own, which a busy S3 soon
+	// uses up. AWS_MAX_ATTEMPTS, where it is set, wins.
+	Tries int
 	// AWS, when set, is used in place of the SDK's default chain. Programs
 	// leave it nil; tests that talk to several servers do not.
 	AWS *aws.Config
@@ -86,6 +90,9 @@ func New(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	endpoint := ""
 	client := s3.NewFromConfig(shared, func(o *s3.Options) {
+		if shared.RetryMaxAttempts == 0 {
+			o.RetryMaxAttempts = cfg.Tries
+		}
 		if o.BaseEndpoint != nil {
 			endpoint = strings.TrimRight(*o.BaseEndpoint, "/")
 			// Other servers than S3 seldom have a host name for each bucket.

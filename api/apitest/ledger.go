@@ -165,3 +165,48 @@ func (q *Queue) Sent() (bodies []string, batches []int) {
 	}
 	return bodies, slices.Clone(q.batches)
 }
+
+// DeadLetters keeps messages in memory.
+type DeadLetters struct {
+	mu       sync.Mutex
+	messages []job.Message
+	err      error
+}
+
+// Put adds a message.
+func (d *DeadLetters) Put(id, body string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.messages = append(d.messages, job.Message{ID: id, Body: []byte(body)})
+}
+
+// Fail makes every call fail with err until it is called with nil.
+func (d *DeadLetters) Fail(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.err = err
+}
+
+// Look shows the messages in order.
+func (d *DeadLetters) Look(_ context.Context, show func(job.Message) bool) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, m := range d.messages {
+		if !show(m) {
+			break
+		}
+	}
+	return d.err
+}
+
+// Remove deletes messages by id.
+func (d *DeadLetters) Remove(_ context.Context, ids ...string) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.err != nil {
+		return 0, d.err
+	}
+	before := len(d.messages)
+	d.messages = slices.DeleteFunc(d.messages, func(m job.Message) bool { return slices.Contains(ids, m.ID) })
+	return before - len(d.messages), nil
+}

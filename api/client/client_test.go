@@ -28,6 +28,7 @@ type stage struct {
 	*client.Client
 	ledger *apitest.Ledger
 	queue  *apitest.Queue
+	dead   *apitest.DeadLetters
 	store  *apitest.Store
 	api    *api.API
 	// down, while true, has every request to the API dropped.
@@ -36,12 +37,13 @@ type stage struct {
 
 func newStage(t *testing.T, change ...func(*api.Config)) *stage {
 	t.Helper()
-	s := &stage{ledger: apitest.NewLedger(), queue: &apitest.Queue{}, store: apitest.NewStore("")}
+	s := &stage{ledger: apitest.NewLedger(), queue: &apitest.Queue{}, dead: &apitest.DeadLetters{}, store: apitest.NewStore("")}
 	objects := httptest.NewServer(s.store)
 	t.Cleanup(objects.Close)
 	s.store.SetBase(objects.URL)
 	cfg := api.Config{
-		Ledger: s.ledger, Queue: s.queue, Signer: s.store, Objects: s.store, Multipart: s.store, UploadsBucket: "up", OutputsBucket: "out",
+		Ledger: s.ledger, Queue: s.queue, DeadLetters: s.dead, Signer: s.store, Objects: s.store, Multipart: s.store,
+		UploadsBucket: "up", OutputsBucket: "out",
 	}
 	for _, f := range change {
 		f(&cfg)

@@ -61,6 +61,24 @@ func (c *Client) redrive(ctx context.Context, request api.RedriveRequest) (int, 
 	return answer.Count, nil
 }
 
+// Unreadable gives the messages that no worker could read.
+func (c *Client) Unreadable(ctx context.Context) (api.Unreadable, error) {
+	var found api.Unreadable
+	if err := c.call(ctx, http.MethodGet, "/v1/unreadable", nil, &found); err != nil {
+		return api.Unreadable{}, fmt.Errorf("list the unreadable messages: %w", err)
+	}
+	return found, nil
+}
+
+// Discard throws unreadable messages away, by id, and returns how many.
+func (c *Client) Discard(ctx context.Context, ids ...string) (int, error) {
+	var answer api.Discarded
+	if err := c.call(ctx, http.MethodPost, "/v1/unreadable/discard", api.DiscardRequest{Messages: ids}, &answer); err != nil {
+		return 0, fmt.Errorf("discard messages: %w", err)
+	}
+	return answer.Count, nil
+}
+
 // Jobs goes through the jobs that f selects, newest first, page by page. An
 // error ends it.
 func (c *Client) Jobs(ctx context.Context, f Filter) iter.Seq2[api.Job, error] {

@@ -15,12 +15,12 @@ func TestAnEventThatWasSentRefusesNoUpload(t *testing.T) {
 		stage: "x", uploadsBucket: "u", outputsBucket: "o", work: url + "?queue=work",
 		inProgress: url + "?queue=in-progress", deadLetter: url + "?queue=dead-letter", ledger: url,
 	}
-	s, err := flags.open()
+	s, err := flags.open(t.Context(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.close()
-	for _, db := range s.databases {
+	for _, db := range s.parts.databases {
 		if _, err := db.Exec("DROP TABLE ledger_records"); err != nil {
 			t.Fatal(err)
 		}

@@ -24,7 +24,12 @@ func bindEnvironment(root *cobra.Command) {
 		}
 	}
 	visit(root)
-	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return readEnvironment(cmd) }
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if err := loadEnvFile(cmd); err != nil {
+			return err
+		}
+		return readEnvironment(cmd)
+	}
 }
 
 func variable(flag string) string {

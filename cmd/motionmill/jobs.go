@@ -22,7 +22,7 @@ func newJobsCommand() *cobra.Command {
 	var server serverFlag
 	cmd := &cobra.Command{
 		Use:   "jobs",
-		Short: "List, show, watch, cancel, retry and redrive jobs",
+		Short: "List, show, watch, cancel, retry, redrive and reconcile jobs; list unreadable messages",
 		Args:  subcommandOnly,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -36,7 +36,7 @@ func newJobsCommand() *cobra.Command {
 			return reached(act(cmd, c, args[0]))
 		}}
 	}
-	cmd.AddCommand(newJobsListCommand(&server), newRedriveCommand(&server),
+	cmd.AddCommand(newJobsListCommand(&server), newRedriveCommand(&server), newUnreadableCommand(&server), newReconcileCommand(),
 		each("show", "Show a job with its history", showJob),
 		each("watch", "Follow a job until it is final", followJob),
 		each("cancel", "Cancel a job that is not final", cancelJob),
@@ -92,7 +92,13 @@ func listJobs(cmd *cobra.Command, c *client.Client, filter client.Filter, limit 
 			break
 		}
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if wantsJSON(cmd) || len(filter.States) > 0 && !slices.Contains(filter.States, job.Dead) {
+		return nil
+	}
+	return mentionUnreadable(cmd, c)
 }
 
 // remark is a job's progress or the reason of its failure, in one line.
@@ -141,7 +147,9 @@ func showJob(cmd *cobra.Command, c *client.Client, id string) error {
 func printJob(out io.Writer, j api.Job) {
 	fmt.Fprintf(out, "job      %s\nstate    %s\nprofile  %s\nsource   s3://%s/%s (%d bytes)\nattempt  %d (fence %d)\n",
 		j.ID, j.State, plain(j.Profile), j.Source.Bucket, plain(j.Source.Key), j.Source.Bytes, j.Attempt, j.Fence)
-	if text := remark(j); text != "" {
+	if text := remark(j); text != "" && j.Error != nil {
+		fmt.Fprintln(out, "reason  ", text)
+	} else if text != "" {
 		fmt.Fprintln(out, "now     ", text)
 	}
 	for _, a := range j.History {
@@ -230,6 +238,6 @@ func redrive(cmd *cobra.Command, c *client.Client, ids []string) error {
 		printJSON(cmd.OutOrStdout(), map[string]int{"redriven": count})
 		return nil
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%d jobs will be tried again\n", count)
-	return nil
+	fmt.Fprintf(cmd.OutOrStdout(), "%s will be tried again\n", counted(count, "job"))
+	return mentionUnreadable(cmd, c)
 }

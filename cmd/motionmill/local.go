@@ -7,9 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -44,6 +42,9 @@ func newLocalCommand() *cobra.Command {
 	cmd.Flags().IntVar(&cfg.StorePort, "store-port", 0, "port of the object store; default 7070, or a free one when that is taken")
 	models.add(cmd)
 	work.add(cmd)
+	// What it gives its worker unless told otherwise.
+	cmd.Flags().Lookup("work-dir").DefValue = "work in the stage's folder"
+	cmd.Flags().Lookup("beat").DefValue = localBeat.String()
 	return cmd
 }
 
@@ -147,20 +148,6 @@ func printStage(cmd *cobra.Command, stage *local.Stage) {
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "page         %s\nS3 endpoint  %s\nfolder       %s\n\nupload by hand:\n  %s\n\nCtrl-C stops it.\n",
 		stage.URL(), stage.StoreURL(), stage.Dir, stage.CopyCommand("VIDEO.mp4"))
-}
-
-// secondSignal tells of the signal that comes after the one which ended ctx.
-func secondSignal(ctx context.Context) <-chan struct{} {
-	force := make(chan struct{})
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		<-ctx.Done()
-		<-signals // The first one, which ended ctx.
-		<-signals
-		close(force)
-	}()
-	return force
 }
 
 // statusOf gives an error of the supervisor the exit status that it names.

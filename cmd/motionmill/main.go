@@ -18,13 +18,13 @@ import (
 // version is set by the release build.
 var version = "0.1.0-dev"
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() { os.Exit(run(os.Args[1:], nil)) }
 
-func run(args []string) int {
+func run(args []string, between seam) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // A second signal ends the process at once.
-	root := newRoot()
+	root := newRoot(between)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err != nil && !errors.Is(err, errReported) {
@@ -33,7 +33,7 @@ func run(args []string) int {
 	return exitStatus(ctx, err)
 }
 
-func newRoot() *cobra.Command {
+func newRoot(between seam) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "motionmill",
 		Short:         "Turns a video of a person moving into web renditions, a pose track and a cut-out silhouette",
@@ -43,12 +43,26 @@ func newRoot() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.PersistentFlags().String("log-level", "", "least level that is logged: debug, info, warn, error; default info for services, warn for other commands")
+	root.PersistentFlags().String("env-file", "", "file of settings, NAME=value, that the environment does not hold; default .env where there is one")
 	root.PersistentFlags().Bool("json", false, "print machine-readable lines on stdout, and log JSON")
-	root.AddCommand(newRunCommand(), newLocalCommand(), newServeCommand(), newWorkCommand(), newObjectsCommand(),
+	root.AddCommand(newRunCommand(), newLocalCommand(), newServeCommand(), newWorkCommand(between), newObjectsCommand(),
 		newSubmitCommand(), newJobsCommand(), newModelsCommand(), newDoctorCommand(), newVersionCommand())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	strictCompletion(root)
 	bindEnvironment(root)
 	return root
+}
+
+// strictCompletion has the completion command refuse a shell that it does not
+// know; by itself it would print its help and call that a success.
+func strictCompletion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			cmd.Args = subcommandOnly
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+	}
 }
 
 // printError tells an error in one line on stderr, with its kind where it has

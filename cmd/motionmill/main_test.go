@@ -322,7 +322,12 @@ func TestExitStatuses(t *testing.T) {
 		{"no models folder", []string{"models", "list", "--models-dir", "/nowhere"}, statusMissing, "/nowhere"},
 		{"port taken", []string{"local", "--dir", t.TempDir(), "--port", port}, statusUsage, port},
 		{"settings missing", []string{"work"}, statusUsage, "MOTIONMILL_"},
+		{"unknown shell", []string{"completion", "nope"}, statusUsage, "nope"},
+		{"no such file", []string{"run", "/nonexist.mp4", "--out", t.TempDir()}, statusUsage, "/nonexist.mp4"},
+		{"a folder as file", []string{"run", "/", "--out", t.TempDir()}, statusUsage, "plain file"},
+		{"nothing to submit", []string{"submit", "/nonexist.mp4"}, statusUsage, "/nonexist.mp4"},
 		{"version", []string{"version"}, statusDone, ""},
+		{"completion", []string{"completion", "bash"}, statusDone, ""},
 	}
 	go func() { // Whoever calls is hung up on.
 		for {

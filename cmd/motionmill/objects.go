@@ -39,12 +39,12 @@ func runObjects(cmd *cobra.Command, flags *stageFlags, dir, listen string) error
 	if err != nil {
 		return err
 	}
-	s, err := flags.open()
+	s, err := flags.open(cmd.Context(), log)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := s.remind(cmd.Context(), log); err != nil {
+	if _, err := s.remind(cmd.Context(), log, staleAfter); err != nil {
 		return err
 	}
 	err = gateway.Run(cmd.Context(), gateway.Config{
@@ -56,34 +56,6 @@ func runObjects(cmd *cobra.Command, flags *stageFlags, dir, listen string) error
 	})
 	if err != nil {
 		return missingError{err}
-	}
-	return nil
-}
-
-// remind sends the messages of jobs that are not final and that nobody has
-// touched for long: whatever became of theirs, one more does no harm.
-func (s *stage) remind(ctx context.Context, log *slog.Logger) error {
-	const batch = 1000
-	stale, err := s.ledger.Stale(ctx, time.Now().Add(-staleAfter), batch)
-	if err != nil {
-		return err
-	}
-	for _, rec := range stale {
-		source := rec.Source
-		letter := job.Letter{Type: job.RequeueLetter, Job: rec.ID, Source: &source, Profile: rec.Profile, Weight: rec.Weight}
-		if rec.State != job.Queued {
-			// The claim leaves a running or failed job to its timer: give it one.
-			letter.Type, letter.Fence, letter.SentAt = job.TimerLetter, rec.Fence, time.Now().UTC()
-			err = s.inProgress.Send(ctx, job.Outgoing{Body: letter.Encode()})
-		} else {
-			err = s.work.Send(ctx, job.Outgoing{Body: letter.Encode()})
-		}
-		if err != nil { // One job must not keep the stage from starting.
-			log.Error("send a stale job again", "job", rec.ID, "error", err)
-		}
-	}
-	if len(stale) > 0 {
-		log.Info("sent jobs again that nobody had touched", "jobs", len(stale))
 	}
 	return nil
 }

@@ -13,10 +13,16 @@ import (
 	"github.com/motionmill/motionmill/job"
 )
 
+// stepShown is how many characters of a step a bar shows: one that is longer
+// than the terminal is wide could not be wiped away.
+const stepShown = 30
+
 // meter shows progress: a bar on a terminal, lines of JSON when asked, else
 // nothing.
 type meter struct {
+	screen  io.Writer // The terminal; nil shows no bar.
 	bar     *progressbar.ProgressBar
+	total   int64
 	out     io.Writer
 	json    bool
 	last    time.Time
@@ -26,9 +32,7 @@ type meter struct {
 func newMeter(asJSON bool, out io.Writer) *meter {
 	m := &meter{json: asJSON, out: out}
 	if !asJSON && term.IsTerminal(int(os.Stderr.Fd())) {
-		m.bar = progressbar.NewOptions64(-1, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionShowCount(),
-			progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth())
+		m.screen = os.Stderr
 	}
 	return m
 }
@@ -36,21 +40,45 @@ func newMeter(asJSON bool, out io.Writer) *meter {
 // report shows p; it may be called for each frame.
 func (m *meter) report(p job.Progress) {
 	switch {
-	case m.bar != nil:
-		m.bar.Describe(p.Step)
-		if p.Total > 0 {
-			m.bar.ChangeMax64(max(p.Total, p.Done))
-		}
-		_ = m.bar.Set64(p.Done) // A bar that cannot be drawn is no reason to stop.
+	case m.screen != nil:
+		m.draw(p)
 	case m.json && (p.Step != m.lastFor || time.Since(m.last) > time.Second):
 		m.last, m.lastFor = time.Now(), p.Step
 		printJSON(m.out, map[string]any{"progress": p})
 	}
 }
 
+// draw gives each step a bar of its own, or a spinner while its length is not
+// known.
+func (m *meter) draw(p job.Progress) {
+	if m.bar == nil || p.Step != m.lastFor || p.Total != m.total {
+		m.done()
+		m.lastFor, m.total = p.Step, p.Total
+		m.bar = m.newBar(p)
+	}
+	_ = m.bar.Set64(min(p.Done, max(p.Total, 0))) // A bar that cannot be drawn is no reason to stop.
+}
+
+func (m *meter) newBar(p job.Progress) *progressbar.ProgressBar {
+	step := []rune(p.Step)
+	if len(step) > stepShown {
+		step = append(step[:stepShown-1], '…')
+	}
+	options := []progressbar.Option{
+		progressbar.OptionSetWriter(m.screen), progressbar.OptionSetDescription(string(step)), progressbar.OptionClearOnFinish(),
+		progressbar.OptionThrottle(100 * time.Millisecond), progressbar.OptionFullWidth(), progressbar.OptionSetRenderBlankState(true),
+	}
+	if p.Total <= 0 {
+		return progressbar.NewOptions64(-1, options...)
+	}
+	return progressbar.NewOptions64(p.Total, append(options, progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true))...)
+}
+
+// done wipes the bar away.
 func (m *meter) done() {
 	if m.bar != nil {
 		_ = m.bar.Finish()
+		m.bar = nil
 	}
 }
 

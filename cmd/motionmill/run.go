@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -50,6 +51,9 @@ func runFile(cmd *cobra.Command, models *inferenceFlags, input, out, profileName
 	if err != nil {
 		return usageError{err}
 	}
+	if err := checkFile(input); err != nil {
+		return err
+	}
 	meter := newMeter(wantsJSON(cmd), cmd.OutOrStdout())
 	manifest, err := cfg.File(cmd.Context(), input, out, profile, meter.report)
 	meter.done()
@@ -61,6 +65,20 @@ func runFile(cmd *cobra.Command, models *inferenceFlags, input, out, profileName
 		return nil
 	}
 	printManifest(cmd.OutOrStdout(), out, manifest)
+	return nil
+}
+
+// checkFile refuses an argument that names no plain file.
+func checkFile(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return usageError{fmt.Errorf("read %s: there is no such file; check the path", path)}
+	case err != nil:
+		return usageError{fmt.Errorf("read %s: %w", path, err)}
+	case !info.Mode().IsRegular():
+		return usageError{fmt.Errorf("read %s: it is no plain file; name a video file", path)}
+	}
 	return nil
 }
 

@@ -56,7 +56,7 @@ func runServe(cmd *cobra.Command, stageFlags *stageFlags, models *inferenceFlags
 	if err != nil {
 		return err
 	}
-	s, err := stageFlags.open()
+	s, err := stageFlags.open(ctx, log)
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func runServe(cmd *cobra.Command, stageFlags *stageFlags, models *inferenceFlags
 	}
 	shop := shop{objects}
 	a, err := api.New(api.Config{
-		Ledger: s.ledger, Queue: s.work, Signer: shop, Objects: shop, Multipart: shop,
+		Ledger: s.ledger, Queue: s.work, DeadLetters: s.deadLetter, Signer: shop, Objects: shop, Multipart: shop,
 		UploadsBucket: s.uploadsBucket, OutputsBucket: s.outputsBucket, Profiles: profiles.Names(), DefaultProfile: pipeline.DefaultProfile,
 		MaxBytes: flags.maxBytes, MultipartAbove: flags.multipartAbove, PartBytes: flags.partBytes,
 		ObjectProxy: proxy, Hosts: []string{host}, Stage: s.stage, Version: version, StarterNotice: func() string { return notice }, Logger: log,

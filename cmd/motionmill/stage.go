@@ -2,19 +2,19 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/motionmill/motionmill/api"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/ledger"
 	"github.com/motionmill/motionmill/local"
-	"github.com/motionmill/motionmill/local/database"
 	"github.com/motionmill/motionmill/queue"
+	"github.com/motionmill/motionmill/worker"
 	"github.com/motionmill/motionmill/worker/pipeline"
 )
 
@@ -27,6 +27,7 @@ type stageFlags struct {
 	inProgress    string
 	deadLetter    string
 	ledger        string
+	keepDays      int
 }
 
 func (f *stageFlags) add(cmd *cobra.Command) {
@@ -34,10 +35,11 @@ func (f *stageFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.stage, "stage", local.Name, "name of the stage")
 	flags.StringVar(&f.uploadsBucket, "uploads-bucket", "", "bucket that takes what is to be worked on")
 	flags.StringVar(&f.outputsBucket, "outputs-bucket", "", "bucket that holds results")
-	flags.StringVar(&f.work, "work-queue-url", "", "work queue")
+	flags.StringVar(&f.work, "work-queue-url", "", "work queue: the URL of one in SQS, or sqlite:///path/stage.db?queue=NAME")
 	flags.StringVar(&f.inProgress, "in-progress-queue-url", "", "in-progress queue, for timers")
 	flags.StringVar(&f.deadLetter, "dead-letter-queue-url", "", "dead-letter queue")
-	flags.StringVar(&f.ledger, "ledger-table", "", "ledger")
+	flags.StringVar(&f.ledger, "ledger-table", "", "ledger: a table of DynamoDB, or sqlite:///path/stage.db")
+	flags.IntVar(&f.keepDays, "keep-days", ledger.DefaultKeepDays, "days that DynamoDB keeps the records of jobs that are over, 29 or more; 0 is for ever")
 }
 
 // check names the settings that are missing.
@@ -47,86 +49,63 @@ func (f *stageFlags) check() error {
 		{"in-progress-queue-url", f.inProgress}, {"dead-letter-queue-url", f.deadLetter}, {"ledger-table", f.ledger},
 	} {
 		if setting.value == "" {
-			return usageError{fmt.Errorf("open stage %s: --%s is not set; set %s, or use `motionmill local`, which sets all of them",
+			return usageError{fmt.Errorf("open stage %s: --%s is not set; set %s, let env.sh write it to .env, or use `motionmill local`, which sets all of them",
 				f.stage, setting.name, variable(setting.name))}
 		}
 	}
 	return nil
 }
 
+// messages is a queue of a stage, embedded or in SQS.
+type messages interface {
+	worker.Queue
+	api.DeadLetters
+	Depth(ctx context.Context) (queue.Depth, error)
+}
+
+// records is the ledger of a stage, embedded or in DynamoDB.
+type records interface {
+	worker.Ledger
+	api.Ledger
+	Stale(ctx context.Context, before time.Time, limit int) ([]job.Record, error)
+}
+
 // stage is an opened stage: its queues and its ledger.
 type stage struct {
 	stageFlags
-	work, inProgress, deadLetter *queue.Embedded
-	ledger                       *ledger.Embedded
-	databases                    map[string]*sql.DB
+	work, inProgress, deadLetter messages
+	ledger                       records
+	parts                        *parts
 }
 
-// open opens the queues and the ledger that the settings name.
-func (f *stageFlags) open() (*stage, error) {
+// open opens the queues and the ledger that the settings name. It asks nobody
+// whether they are there.
+func (f *stageFlags) open(ctx context.Context, log *slog.Logger) (*stage, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	s := &stage{stageFlags: *f, databases: map[string]*sql.DB{}}
-	err := s.openAll()
+	s := &stage{stageFlags: *f, parts: newParts(log)}
+	err := s.openAll(ctx)
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
-func (s *stage) openAll() error {
+func (s *stage) openAll(ctx context.Context) (err error) {
 	for _, q := range []struct {
 		url string
-		to  **queue.Embedded
+		to  *messages
 	}{{s.stageFlags.work, &s.work}, {s.stageFlags.inProgress, &s.inProgress}, {s.stageFlags.deadLetter, &s.deadLetter}} {
-		db, u, err := s.database(q.url)
-		if err != nil {
-			return err
-		}
-		name := u.Query().Get("queue")
-		if name == "" {
-			return usageError{fmt.Errorf("open queue %s: it names no queue; append ?queue=NAME", q.url)}
-		}
-		if *q.to, err = queue.NewEmbedded(db, name, queue.EmbeddedConfig{}); err != nil {
+		if *q.to, err = s.parts.queue(ctx, q.url); err != nil {
 			return err
 		}
 	}
-	db, _, err := s.database(s.stageFlags.ledger)
-	if err != nil {
-		return err
-	}
-	s.ledger, err = ledger.NewEmbedded(db, ledger.EmbeddedConfig{})
+	s.ledger, err = s.parts.ledger(ctx, s.stageFlags.ledger, s.keepDays)
 	return err
 }
 
-// database opens the SQLite file of a sqlite URL, once for all parts in it.
-func (s *stage) database(raw string) (*sql.DB, *url.URL, error) {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return nil, nil, usageError{fmt.Errorf("read %q: %w", raw, err)}
-	}
-	if u.Scheme != "sqlite" {
-		return nil, nil, usageError{fmt.Errorf("open %s: this version has the embedded stage only, whose parts are named sqlite:///path/stage.db", raw)}
-	}
-	if db, ok := s.databases[u.Path]; ok {
-		return db, u, nil
-	}
-	db, err := database.Open(u.Path)
-	if err != nil {
-		return nil, nil, missingError{err}
-	}
-	s.databases[u.Path] = db
-	return db, u, nil
-}
-
-func (s *stage) close() error {
-	var errs []error
-	for _, db := range s.databases {
-		errs = append(errs, db.Close())
-	}
-	return errors.Join(errs...)
-}
+func (s *stage) close() error { return s.parts.close() }
 
 // reader reads the messages of the work queue.
 func (s *stage) reader() *queue.Reader {

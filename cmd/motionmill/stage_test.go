@@ -29,7 +29,7 @@ const asMotionmill = "MOTIONMILL_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asMotionmill) != "" {
-		os.Exit(run(os.Args[1:]))
+		os.Exit(run(os.Args[1:], soakSeam()))
 	}
 	os.Exit(m.Run())
 }
@@ -100,14 +100,14 @@ type live struct {
 	page, s3 string
 	client   *client.Client
 	done     chan struct{}
-	log      *bytes.Buffer
+	log      *output
 }
 
 // startLocal starts a stage in dir and waits until it is ready. The stage is
 // stopped when the test ends, if it still runs.
 func startLocal(t *testing.T, dir string, args ...string) *live {
 	t.Helper()
-	s := &live{t: t, dir: dir, done: make(chan struct{}), log: &bytes.Buffer{}}
+	s := &live{t: t, dir: dir, done: make(chan struct{}), log: &output{}}
 	s.cmd = program(context.WithoutCancel(t.Context()), append([]string{"local", "--dir", dir, "--port", "0", "--json"}, args...)...)
 	s.cmd.Stderr = s.log
 	stdout, err := s.cmd.StdoutPipe()

@@ -74,6 +74,11 @@ func newSubmitCommand() *cobra.Command {
 // stage works meanwhile.
 func submitAll(cmd *cobra.Command, c *client.Client, flags *submitFlags, files []string) error {
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
+	for _, file := range files { // All of them before the first is sent.
+		if err := checkFile(file); err != nil {
+			return err
+		}
+	}
 	uploads := make([]api.Upload, 0, len(files))
 	for _, file := range files {
 		meter := newMeter(wantsJSON(cmd), out)
@@ -146,6 +151,10 @@ func watchJob(cmd *cobra.Command, c *client.Client, id string) (api.Job, error) 
 	meter := newMeter(wantsJSON(cmd), cmd.OutOrStdout())
 	defer meter.done()
 	return c.Watch(cmd.Context(), id, func(j api.Job) {
+		if job.State(j.State).Final() && !wantsJSON(cmd) {
+			meter.done()
+			return
+		}
 		p := job.Progress(j.Progress)
 		if j.State != string(job.Running) || p.Step == "" {
 			p = job.Progress{Step: j.State}

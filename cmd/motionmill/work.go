@@ -29,6 +29,7 @@ type workFlags struct {
 	maxAttempts   int
 	grace         time.Duration
 	workDir       string
+	diskBudget    byteSize
 }
 
 func (f *workFlags) add(cmd *cobra.Command) {
@@ -37,7 +38,8 @@ func (f *workFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.claimSchedule, "claim-schedule", "*/5 * * * * *", "when to look for work: cron, seconds first")
 	flags.StringVar(&f.sweepSchedule, "sweep-schedule", "*/7 * * * * *", "when to look at timers: cron, seconds first")
 	flags.DurationVar(&f.lease, "lease", time.Minute, "how long a claim is good without a renewal")
-	flags.DurationVar(&f.beat, "beat", 0, "how often the lease is renewed, with the progress; default and at most a third of it")
+	flags.DurationVar(&f.beat, "beat", 0, "how often the lease is renewed, with the progress; at most a third of it")
+	flags.Lookup("beat").DefValue = "a third of the lease"
 	flags.IntVar(&f.maxAttempts, "max-attempts", 3, "attempts that a job has")
 	flags.DurationVar(&f.grace, "grace", 100*time.Second, "how long running jobs may go on once stopping began")
 	flags.StringVar(&f.workDir, "work-dir", filepath.Join(os.TempDir(), "motionmill"), "folder for files of running jobs")
@@ -58,7 +60,12 @@ func (f *workFlags) check() error {
 	return nil
 }
 
-func newWorkCommand() *cobra.Command {
+// storeTries is how often a worker makes a request to the object store before
+// it gives in, after up to a minute, in which leases are renewed all the same. What a
+// job has done by then is worth the wait.
+const storeTries = 8
+
+func newWorkCommand(between seam) *cobra.Command {
 	var stage stageFlags
 	var models inferenceFlags
 	var work workFlags
@@ -66,15 +73,16 @@ func newWorkCommand() *cobra.Command {
 		Use:   "work",
 		Short: "Run a worker of a stage",
 		Args:  exactArgs(0),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return runWorker(cmd, &stage, &models, &work) },
+		RunE:  func(cmd *cobra.Command, _ []string) error { return runWorker(cmd, &stage, &models, &work, between) },
 	}
 	stage.add(cmd)
 	models.add(cmd)
 	work.add(cmd)
+	cmd.Flags().Var(&work.diskBudget, "disk-budget", "what files of running jobs may take together: bytes, or a size such as 20GiB; 0 is what is free, less 256MiB")
 	return cmd
 }
 
-func runWorker(cmd *cobra.Command, stageFlags *stageFlags, models *inferenceFlags, flags *workFlags) error {
+func runWorker(cmd *cobra.Command, stageFlags *stageFlags, models *inferenceFlags, flags *workFlags, between seam) error {
 	ctx := cmd.Context()
 	log, err := newLogger(cmd, slog.LevelInfo)
 	if err != nil {
@@ -83,7 +91,7 @@ func runWorker(cmd *cobra.Command, stageFlags *stageFlags, models *inferenceFlag
 	if err := flags.check(); err != nil {
 		return err
 	}
-	s, err := stageFlags.open()
+	s, err := stageFlags.open(ctx, log)
 	if err != nil {
 		return err
 	}
@@ -96,7 +104,7 @@ func runWorker(cmd *cobra.Command, stageFlags *stageFlags, models *inferenceFlag
 	if err := warm(cfg); err != nil {
 		return err
 	}
-	objects, err := store.New(ctx, store.Config{})
+	objects, err := store.New(ctx, store.Config{Tries: storeTries})
 	if err != nil {
 		return missingError{err}
 	}
@@ -105,19 +113,27 @@ func runWorker(cmd *cobra.Command, stageFlags *stageFlags, models *inferenceFlag
 		return err
 	}
 	defer leave()
-	w, err := worker.New(worker.Config{
+	runner := &pipeline.Runner{
+		Config: cfg, Store: objects, OutputsBucket: s.outputsBucket, Dir: dir,
+		Disk: pipeline.NewDisk(pipeline.DiskConfig{Dir: flags.workDir, Budget: int64(flags.diskBudget)}),
+	}
+	w, err := between.worker(worker.Config{
 		Name: workerName(), Capacity: flags.capacity, ClaimSchedule: flags.claimSchedule, SweepSchedule: flags.sweepSchedule,
 		Lease: flags.lease, Beat: flags.beat, MaxAttempts: flags.maxAttempts, Grace: flags.grace,
 		Work: s.work, InProgress: s.inProgress, DeadLetter: s.deadLetter, Ledger: s.ledger, Reader: s.reader(), Logger: log,
-		Runner: &pipeline.Runner{Config: cfg, Store: objects, OutputsBucket: s.outputsBucket, Dir: dir},
+		Runner: runner,
 	})
 	if err != nil {
 		return usageError{err}
 	}
+	force := secondSignal(ctx) // Until here a second signal ends the process by itself.
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("start worker: %w", err)
+	}
 	if err := tellReady(); err != nil {
 		return err
 	}
-	return w.Run(ctx)
+	return runUntilForced(ctx, w, force)
 }
 
 // warm opens the models of the default profile, so that a missing part is

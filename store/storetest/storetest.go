@@ -48,6 +48,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		"absent objects":             absent,
 		"small objects":              small,
 		"lists":                      lists,
+		"pages":                      pages,
 		"delete by prefix":           deletePrefix,
 		"presigned put":              presignedPut,
 		"presigned put of metadata":  presignedMetadata,

@@ -39,10 +39,14 @@ func (c Config) File(ctx context.Context, input, dir string, profile Profile, re
 	if err != nil {
 		return Manifest{}, job.Fail(job.KindOf(err), "make a working folder", dir, "", remedy, err)
 	}
-	defer os.RemoveAll(work)
+	room := NewDisk(DiskConfig{Dir: dir}).Room(work, input)
+	defer c.leave(room)
 
 	hooks := job.Hooks{Weigh: func(int) error { return nil }, Report: report}
-	made, err := c.process(ctx, input, work, profile, hooks)
+	made, err := c.process(ctx, input, work, profile, room, hooks)
+	if short := (*job.Error)(nil); errors.Is(err, job.ErrNoRoom) && errors.As(err, &short) {
+		short.Err = nil // There is no worker that could give the file to another one.
+	}
 	if err != nil {
 		return Manifest{}, err
 	}
@@ -85,7 +89,7 @@ func publish(work, dir string, m Manifest) error {
 	}
 	for _, o := range m.Outputs {
 		if err := os.Rename(filepath.Join(work, o.Path), filepath.Join(dir, o.Path)); err != nil {
-			return fmt.Errorf("publish output: %w", err)
+			return failed("publish output", o.Path, err)
 		}
 	}
 	text, err := m.Encode()
@@ -94,10 +98,10 @@ func publish(work, dir string, m Manifest) error {
 	}
 	made := filepath.Join(work, ManifestName)
 	if err := os.WriteFile(made, text, 0o644); err != nil {
-		return fmt.Errorf("write manifest: %w", err)
+		return failed("write manifest", made, err)
 	}
 	if err := os.Rename(made, filepath.Join(dir, ManifestName)); err != nil {
-		return fmt.Errorf("publish manifest: %w", err)
+		return failed("publish manifest", made, err)
 	}
 	return nil
 }

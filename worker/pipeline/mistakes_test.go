@@ -41,6 +41,7 @@ func TestMistake11KeysReachNoShell(t *testing.T) {
 		"d'\"|touch " + marker + "|.mp4": "source.mp4", "../../../../e.mp4": "source.mp4", "-i": "source", "g.$(id)": "source", "h.a;id": "source", "f.mp4\ntouch " + marker + "\n": "source",
 	} {
 		runner := &Runner{Config: cfg, Store: objects, OutputsBucket: "out", Dir: t.TempDir()}
+		runner.Disk = NewDisk(DiskConfig{Dir: runner.Dir})
 		rec := job.Record{ID: "j", Profile: "transcode", Fence: 1, Source: job.Source{Bucket: "b", Key: key, ETag: "e"}}
 		_, err := runner.Run(t.Context(), rec, job.Hooks{
 			Report: func(job.Progress) {},

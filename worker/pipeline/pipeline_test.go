@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -138,7 +139,7 @@ func config(t *testing.T) Config {
 		t.Fatal(err)
 	}
 	return Config{
-		Tools: tools, Limits: media.DefaultLimits(), Profiles: profiles, Version: "test",
+		Tools: tools, Limits: media.DefaultLimits(), Profiles: profiles, Version: "test", Logger: slog.New(slog.DiscardHandler),
 		Engine: &Engine{Config: inference.Config{Library: "/nowhere/libonnxruntime.so"}, Catalogue: catalogue},
 	}
 }

@@ -29,7 +29,8 @@ type Config struct {
 	Threads int
 	// Version is Motionmill's own.
 	Version string
-	Logger  *slog.Logger
+	// Logger learns of what cannot fail a job: folders that stay behind.
+	Logger *slog.Logger
 }
 
 // product is what processing one file gave: the files in its folder and what
@@ -44,8 +45,8 @@ type product struct {
 }
 
 // process makes the outputs of profile from the file input into dir, which
-// exists and is empty.
-func (c Config) process(ctx context.Context, input, dir string, profile Profile, hooks job.Hooks) (product, error) {
+// exists and is empty and lies in the folder of the room.
+func (c Config) process(ctx context.Context, input, dir string, profile Profile, room *Room, hooks job.Hooks) (product, error) {
 	made := product{tools: Tools{FFmpeg: c.Tools.Version(), Motionmill: c.Version}, models: []inference.UsedModel{}}
 	hooks.Report(job.Progress{Step: "probe", ETASeconds: -1})
 	began := time.Now()
@@ -55,6 +56,9 @@ func (c Config) process(ctx context.Context, input, dir string, profile Profile,
 	}
 	made.input = info
 	made.steps = append(made.steps, Step{Name: "probe", Seconds: seconds(time.Since(began))})
+	if err := room.Extend(estimateOutputs(info, profile)); err != nil {
+		return made, err
+	}
 	if err := hooks.Weigh(weight(info, profile)); err != nil {
 		return made, err
 	}
@@ -74,6 +78,14 @@ func (c Config) process(ctx context.Context, input, dir string, profile Profile,
 	made.steps = append(made.steps, steps...)
 	made.outputs, err = c.inspect(ctx, dir)
 	return made, err
+}
+
+// leave gives room back. What stays behind of its folder fails no job: the
+// worker's next start removes it.
+func (c Config) leave(room *Room) {
+	if err := room.Leave(); err != nil {
+		c.Logger.Warn("remove the folder of a job", "error", err)
+	}
 }
 
 // weight is how many units a job needs: one for each ten million pixels that
@@ -115,7 +127,7 @@ func (c Config) inspect(ctx context.Context, dir string) ([]ManifestOutput, erro
 			continue
 		}
 		if err != nil {
-			return nil, job.Fail(job.KindOf(err), "read output", name, "", "", err)
+			return nil, failed("read output", name, err)
 		}
 		o := ManifestOutput{Path: name, Bytes: size, SHA256: sha, Type: contentType(name)}
 		if name != "pose.json.gz" {

@@ -2,11 +2,14 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/motionmill/motionmill/job"
@@ -21,6 +24,8 @@ type Runner struct {
 	OutputsBucket string
 	// Dir holds one folder for each running attempt.
 	Dir string
+	// Disk is the one that Dir lies on.
+	Disk *Disk
 }
 
 // manifestLimit bounds the manifests that are read, in bytes.
@@ -32,7 +37,9 @@ func Folder(id string, fence int64) string {
 }
 
 // Run makes the outputs of one attempt and stores them under its fence. It
-// returns the key of the attempt's manifest, which is stored last.
+// returns the key of the attempt's manifest, which is stored last. A job that
+// the disk has no room for is an error that wraps job.ErrNoRoom, before its
+// source is fetched where its size tells, else before anything is made of it.
 func (r *Runner) Run(ctx context.Context, rec job.Record, hooks job.Hooks) (string, error) {
 	started := time.Now().UTC()
 	profile, err := r.Profiles.Find(rec.Profile)
@@ -41,24 +48,23 @@ func (r *Runner) Run(ctx context.Context, rec job.Record, hooks job.Hooks) (stri
 	}
 	dir, err := os.MkdirTemp(r.Dir, fmt.Sprintf("%s-%d-", rec.ID, rec.Fence))
 	if err != nil {
-		return "", job.Fail(job.KindOf(err), "make a folder for the job", r.Dir, "", "", err)
+		return "", unstarted("make a folder for the job in", r.Dir, err)
 	}
-	defer os.RemoveAll(dir)
+	room := r.Disk.Room(dir, rec.Source.URI())
+	defer r.leave(room)
 	outputs := filepath.Join(dir, "outputs")
 	if err := os.Mkdir(outputs, 0o700); err != nil {
-		return "", job.Fail(job.KindOf(err), "make a folder for the job", outputs, "", "", err)
+		return "", unstarted("make a folder for the job", outputs, err)
 	}
 
-	input := filepath.Join(dir, "source"+safeExtension(rec.Source.Key))
+	input := filepath.Join(dir, privateName(rec.Source.Key))
 	fetched := time.Now()
-	object, err := r.Store.Download(ctx, rec.Source, input, func(done, total int64) {
-		hooks.Report(job.Progress{Step: "fetch", Done: done, Total: total, ETASeconds: -1})
-	})
+	object, err := r.fetch(ctx, rec.Source, input, room, profile, hooks)
 	if err != nil {
 		return "", err
 	}
 	steps := []Step{{Name: "fetch", Seconds: seconds(time.Since(fetched))}}
-	made, err := r.process(ctx, input, outputs, profile, hooks)
+	made, err := r.process(ctx, input, outputs, profile, room, hooks)
 	if err != nil {
 		return "", named(err, rec.Source)
 	}
@@ -66,6 +72,47 @@ func (r *Runner) Run(ctx context.Context, rec job.Record, hooks job.Hooks) (stri
 	m := made.manifest(manifestSource(rec.Source, object.Bytes, object.SHA256), profile, started)
 	m.Job, m.Attempt, m.Fence = rec.ID, rec.Attempt, rec.Fence
 	return r.keep(ctx, outputs, m, hooks)
+}
+
+// fetch downloads the source once there is room for it and what it becomes.
+func (r *Runner) fetch(ctx context.Context, src job.Source, path string, room *Room, profile Profile, hooks job.Hooks) (store.Object, error) {
+	known := r.sourceBytes(ctx, src)
+	reserve := func(source int64) error {
+		least, most := guessOutputs(source, profile)
+		return room.Reserve(source+least, source+most)
+	}
+	if err := reserve(known); err != nil {
+		return store.Object{}, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	object, err := r.Store.Download(ctx, src, path, func(done, total int64) {
+		if total > known { // Only the version itself tells for sure.
+			known = total
+			if err := reserve(total); err != nil {
+				cancel(err)
+			}
+		}
+		hooks.Report(job.Progress{Step: "fetch", Done: done, Total: total, ETASeconds: -1})
+	})
+	if err == nil {
+		err = context.Cause(ctx) // It was done before it could be stopped.
+	}
+	return object, err
+}
+
+// sourceBytes returns the size of a source in bytes: as announced for this
+// very version, else that of the key's newest one. An object that the store
+// cannot tell of counts as 0: the download finds the same, and says it.
+func (r *Runner) sourceBytes(ctx context.Context, src job.Source) int64 {
+	if src.Bytes > 0 {
+		return src.Bytes
+	}
+	newest, err := r.Store.Head(ctx, src.Bucket, src.Key)
+	if err != nil {
+		return 0
+	}
+	return newest.Source.Bytes
 }
 
 // keep uploads the outputs and, last, the manifest.
@@ -125,8 +172,26 @@ func (p product) manifest(source ManifestSource, profile Profile, started time.T
 
 // named puts the object in the place of the private file that an error names.
 func named(err error, source job.Source) error {
-	return fmt.Errorf("%s: %w", source.URI(), err)
+	private, public := privateName(source.Key), path.Base(source.Key)
+	var typed *job.Error
+	if errors.As(err, &typed) && typed.Subject == source.URI() {
+		return err
+	}
+	if typed == nil || typed.Subject != private {
+		return fmt.Errorf("%s: %w", source.URI(), err)
+	}
+	told := *typed
+	told.Subject = source.URI()
+	told.Finding = strings.ReplaceAll(told.Finding, private, public)
+	told.Stderr = slices.Clone(told.Stderr)
+	for i, line := range told.Stderr {
+		told.Stderr[i] = strings.ReplaceAll(line, private, public)
+	}
+	return &told
 }
+
+// privateName is what the file is called that a source is fetched to.
+func privateName(key string) string { return "source" + safeExtension(key) }
 
 // safeExtension keeps an extension of letters and digits: ffmpeg is told the
 // container by its content, but people read file names in errors.

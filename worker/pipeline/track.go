@@ -2,7 +2,7 @@ package pipeline
 
 import (
 	"compress/gzip"
-	"fmt"
+	"errors"
 	"os"
 
 	"github.com/motionmill/motionmill/inference"
@@ -23,7 +23,7 @@ func (w *work) openTrack() (*trackFile, error) {
 	}
 	file, err := os.Create(path)
 	if err != nil {
-		return nil, fmt.Errorf("create the pose track: %w", err)
+		return nil, failed("create", path, err)
 	}
 	t := &trackFile{file: file, zip: gzip.NewWriter(file)}
 	names, pairs := w.choice.Pose.Keypoints()
@@ -38,7 +38,7 @@ func (t *trackFile) write(r inference.Result) error {
 		return nil
 	}
 	if err := t.track.WriteFrame(r); err != nil {
-		return fmt.Errorf("write the pose track: %w", err)
+		return failed("write", t.file.Name(), err)
 	}
 	return nil
 }
@@ -47,10 +47,9 @@ func (t *trackFile) close() error {
 	if t == nil {
 		return nil
 	}
-	for _, end := range []func() error{t.track.Close, t.zip.Close, t.file.Close} {
-		if err := end(); err != nil {
-			return fmt.Errorf("end the pose track: %w", err)
-		}
+	// The file is closed whatever became of its content.
+	if err := errors.Join(t.track.Close(), t.zip.Close(), t.file.Close()); err != nil {
+		return failed("write", t.file.Name(), err)
 	}
 	return nil
 }
