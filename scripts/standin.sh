@@ -10,12 +10,20 @@ stage=${1:-standin}
 export AWS_DEFAULT_REGION="${AWS_DEFAULT_REGION:-${AWS_REGION:-eu-central-1}}"
 export AWS_PAGER=
 # Version 1 of the AWS command line leaves the variable aside for SQS.
-aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }
+aws() {
+  case $1 in
+    dynamodb) command aws --endpoint-url "${AWS_ENDPOINT_URL_DYNAMODB:-$AWS_ENDPOINT_URL}" "$@" ;;
+    *) command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@" ;;
+  esac
+}
 uploads=motionmill-$stage-uploads outputs=motionmill-$stage-outputs table=motionmill-$stage
 
 for bucket in "$uploads" "$outputs"; do
-  aws s3api head-bucket --bucket "$bucket" 2>/dev/null >&2 ||
-    aws s3api create-bucket --bucket "$bucket" --create-bucket-configuration "LocationConstraint=$AWS_DEFAULT_REGION" >&2
+  aws s3api head-bucket --bucket "$bucket" 2>/dev/null >&2 && continue
+  set -- s3api create-bucket --bucket "$bucket"
+  [ "$AWS_DEFAULT_REGION" = us-east-1 ] || # It has no name as a place.
+    set -- "$@" --create-bucket-configuration "LocationConstraint=$AWS_DEFAULT_REGION"
+  aws "$@" >&2
 done
 aws s3api put-bucket-versioning --bucket "$uploads" --versioning-configuration Status=Enabled >&2
 aws s3api put-bucket-cors --bucket "$uploads" --cors-configuration \
@@ -39,12 +47,13 @@ aws dynamodb describe-table --table-name "$table" >/dev/null 2>&1 || {
     AttributeName=state,AttributeType=S AttributeName=list_owner,AttributeType=S \
     --key-schema AttributeName=pk,KeyType=HASH \
     --global-secondary-indexes "[$(index by_created list_all),$(index by_state state),$(index by_owner list_owner)]" >&2
-  aws dynamodb update-time-to-live --table-name "$table" --time-to-live-specification Enabled=true,AttributeName=expires_at >&2
+  aws dynamodb update-time-to-live --table-name "$table" --time-to-live-specification Enabled=true,AttributeName=expires_at >&2 ||
+    echo "this server removes no old records" >&2
 }
 
 # Last, for it sends an s3:TestEvent at once.
 aws s3api put-bucket-notification-configuration --bucket "$uploads" --notification-configuration \
-  "{\"QueueConfigurations\":[{\"Id\":\"uploads\",\"QueueArn\":\"$arn\",\"Events\":[\"s3:ObjectCreated:*\"]}]}" >&2
+  "{\"QueueConfigurations\":[{\"Id\":\"uploads\",\"QueueArn\":\"$arn\",\"Events\":[\"s3:ObjectCreated:*\"],\"Filter\":{\"Key\":{\"FilterRules\":[{\"Name\":\"prefix\",\"Value\":\"uploads/\"}]}}}]}" >&2
 
 cat <<SETTINGS
 MOTIONMILL_STAGE=$stage

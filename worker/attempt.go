@@ -243,9 +243,6 @@ func (a *attempt) verdict(rec job.Record) error {
 // newer one is known already.
 func (a *attempt) supersededBefore(ctx context.Context) error {
 	source := a.record().Source
-	if source.Sequencer == "" {
-		return nil
-	}
 	var newest job.HighWater
 	err := persist(ctx, func() (err error) {
 		newest, err = a.w.Ledger.RaiseHighWater(ctx, source, a.id)
@@ -254,7 +251,9 @@ func (a *attempt) supersededBefore(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("note the version of %s: %w", source.URI(), err)
 	}
-	if job.CompareSequencers(source.Sequencer, newest.Sequencer) < 0 {
+	// Without a sequencer nobody can tell which is newer: it is noted all the
+	// same, for those who ask for the job of a key.
+	if source.Sequencer != "" && job.CompareSequencers(source.Sequencer, newest.Sequencer) < 0 {
 		return &supersededError{by: newest}
 	}
 	return nil

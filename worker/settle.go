@@ -23,8 +23,10 @@ func (a *attempt) settle(cause error, manifest string, err error) {
 		a.log.Warn("stopped: the claim is lost", keyReason, cause)
 	case err == nil:
 		a.commit(ctx, manifest)
-	case errors.Is(cause, errStopping), errors.Is(err, job.ErrNoRoom):
-		a.release(ctx)
+	case errors.Is(cause, errStopping):
+		a.release(ctx, cause)
+	case errors.Is(err, job.ErrNoRoom):
+		a.release(ctx, err)
 	case errors.As(err, &newer):
 		a.finish(ctx, job.Superseded, failureOf(err))
 	default:
@@ -89,7 +91,7 @@ func (a *attempt) newerKnown(ctx context.Context, rec job.Record) bool {
 
 // release gives the job back, uncharged: first the record, then the message.
 // A message that cannot be sent is sent by the timer's sweep.
-func (a *attempt) release(ctx context.Context) {
+func (a *attempt) release(ctx context.Context, reason error) {
 	rec := released(a.record(), a.w.clock.now())
 	if !a.write(ctx, rec) {
 		return
@@ -101,7 +103,7 @@ func (a *attempt) release(ctx context.Context) {
 		a.log.Warn("released, but its message waits for the timer", keyError, err)
 		return
 	}
-	a.log.Info("released", "delay", delay)
+	a.log.Info("released", keyReason, reason, "delay", delay)
 }
 
 // releaseDelay returns how long the message of a released job stays hidden: a

@@ -453,3 +453,26 @@ func TestASourceReplacedWhileRunning(t *testing.T) {
 		wantState(t, s, "b", job.Superseded, 1, 1)
 	})
 }
+
+// A store that tells no sequencer is no reason not to find the job of a key,
+// and nothing is superseded by a guess.
+func TestAVersionWithoutASequencerIsNoted(t *testing.T) {
+	bubble(t, func(t *testing.T, s *stage) {
+		first, second := source("a"), source("a")
+		first.Sequencer, second.Sequencer, second.ETag = "", "", "other"
+		stop := s.start(s.worker(nil))
+		for _, version := range []job.Source{first, second} {
+			send(t, s.work, job.Outgoing{Body: job.Letter{Type: job.RequeueLetter, Source: &version, Profile: "trainer"}.Encode()})
+			after(time.Minute)
+		}
+		stop()
+		for _, version := range []job.Source{first, second} {
+			if rec := s.ledger.get(job.ID(version, "trainer")); rec.State != job.Succeeded {
+				t.Errorf("version %s is %s", version.ETag, rec.State)
+			}
+		}
+		if mark := s.ledger.marks["uploads/a"]; mark.Job != job.ID(first, "trainer") {
+			t.Errorf("the key's mark is %+v", mark)
+		}
+	})
+}

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/motionmill/motionmill/fleet"
 	"github.com/motionmill/motionmill/worker"
 )
 
@@ -33,12 +34,12 @@ func secondSignal(ctx context.Context) <-chan struct{} {
 	return force
 }
 
-// runUntilForced runs a worker until it has drained, or until force: then its
+// runUntilForced runs a worker as a guest until it has drained, or until force: then its
 // running jobs are given back at once, and the process ends soon whatever
 // stands in the way.
-func runUntilForced(ctx context.Context, w *worker.Worker, force <-chan struct{}) error {
+func runUntilForced(ctx context.Context, guest *fleet.Guest, w *worker.Worker, force <-chan struct{}) error {
 	ended := make(chan error, 1)
-	go func() { ended <- w.Run(ctx) }()
+	go func() { ended <- guest.Run(ctx, asGuest(w)) }()
 	select {
 	case err := <-ended:
 		return err

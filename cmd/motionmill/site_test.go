@@ -28,6 +28,7 @@ type site struct {
 	stage   *local.Stage
 	work    *queue.Embedded
 	records *ledger.Embedded
+	env     []string // of processes that are started, besides the stage's
 }
 
 func newSite(t *testing.T) *site {
@@ -99,6 +100,7 @@ func (s *site) start(args ...string) *running {
 			cmd.Env = append(cmd.Env, setting)
 		}
 	}
+	cmd.Env = append(cmd.Env, s.env...)
 	if path := os.Getenv(readyFile); path != "" {
 		cmd.Env = append(cmd.Env, readyFile+"="+path)
 	}

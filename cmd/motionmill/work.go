@@ -69,26 +69,30 @@ func newWorkCommand(between seam) *cobra.Command {
 	var stage stageFlags
 	var models inferenceFlags
 	var work workFlags
+	var guest guestFlags
 	cmd := &cobra.Command{
 		Use:   "work",
 		Short: "Run a worker of a stage",
 		Args:  exactArgs(0),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return runWorker(cmd, &stage, &models, &work, between) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runWorker(cmd, &stage, &models, &work, &guest, between)
+		},
 	}
 	stage.add(cmd)
 	models.add(cmd)
 	work.add(cmd)
+	guest.add(cmd)
 	cmd.Flags().Var(&work.diskBudget, "disk-budget", "what files of running jobs may take together: bytes, or a size such as 20GiB; 0 is what is free, less 256MiB")
 	return cmd
 }
 
-func runWorker(cmd *cobra.Command, stageFlags *stageFlags, models *inferenceFlags, flags *workFlags, between seam) error {
+func runWorker(cmd *cobra.Command, stageFlags *stageFlags, models *inferenceFlags, flags *workFlags, guestFlags *guestFlags, between seam) error {
 	ctx := cmd.Context()
 	log, err := newLogger(cmd, slog.LevelInfo)
 	if err != nil {
 		return err
 	}
-	if err := flags.check(); err != nil {
+	if err := errors.Join(flags.check(), guestFlags.check()); err != nil {
 		return err
 	}
 	s, err := stageFlags.open(ctx, log)
@@ -113,13 +117,17 @@ func runWorker(cmd *cobra.Command, stageFlags *stageFlags, models *inferenceFlag
 		return err
 	}
 	defer leave()
+	guest, err := guestFlags.arrive(ctx, flags.grace, log)
+	if err != nil {
+		return err
+	}
 	runner := &pipeline.Runner{
 		Config: cfg, Store: objects, OutputsBucket: s.outputsBucket, Dir: dir,
 		Disk: pipeline.NewDisk(pipeline.DiskConfig{Dir: flags.workDir, Budget: int64(flags.diskBudget)}),
 	}
 	w, err := between.worker(worker.Config{
-		Name: workerName(), Capacity: flags.capacity, ClaimSchedule: flags.claimSchedule, SweepSchedule: flags.sweepSchedule,
-		Lease: flags.lease, Beat: flags.beat, MaxAttempts: flags.maxAttempts, Grace: flags.grace,
+		Name: workerName(guest.Instance()), Capacity: flags.capacity, ClaimSchedule: flags.claimSchedule, SweepSchedule: flags.sweepSchedule,
+		Lease: flags.lease, Beat: flags.beat, MaxAttempts: flags.maxAttempts, Grace: guest.WorkerGrace(),
 		Work: s.work, InProgress: s.inProgress, DeadLetter: s.deadLetter, Ledger: s.ledger, Reader: s.reader(), Logger: log,
 		Runner: runner,
 	})
@@ -133,7 +141,7 @@ func runWorker(cmd *cobra.Command, stageFlags *stageFlags, models *inferenceFlag
 	if err := tellReady(); err != nil {
 		return err
 	}
-	return runUntilForced(ctx, w, force)
+	return runUntilForced(ctx, guest, w, force)
 }
 
 // warm opens the models of the default profile, so that a missing part is
@@ -149,10 +157,15 @@ func warm(cfg pipeline.Config) error {
 	return nil
 }
 
-func workerName() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "worker"
+// workerName names the worker in histories and logs: by its instance on EC2,
+// else by its host, and by its process.
+func workerName(instance string) string {
+	host := instance
+	if host == "" {
+		var err error
+		if host, err = os.Hostname(); err != nil {
+			host = "worker"
+		}
 	}
 	return host + "-" + strconv.Itoa(os.Getpid())
 }

@@ -103,10 +103,11 @@ locals {
       },
       local.list_buckets,
       {
-        Sid      = "SendRetries"
+        # Retries, and the messages and timers of jobs that nobody has touched.
+        Sid      = "SendJobsAgain"
         Effect   = "Allow"
         Action   = "sqs:SendMessage"
-        Resource = aws_sqs_queue.work.arn
+        Resource = [aws_sqs_queue.work.arn, aws_sqs_queue.in_progress.arn]
       },
       {
         # The daily search for uploads whose notification was lost.
