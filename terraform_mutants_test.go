@@ -50,7 +50,7 @@ var terraformMutants = []terraformMutant{
 	{"fleet", "disk in the clear", "launch.tf", "encrypted             = true", "encrypted             = false", "launch", "encrypted gp3"},
 	{"fleet", "any port out", "launch.tf", "http = 80", "http = 25", "launch", "HTTP and HTTPS alone"},
 	{"fleet", "release not checked", "worker.sh.tftpl", "sha256sum --check", "true", "script", "what was pinned"},
-	{"fleet", "unit kills before the grace ends", "worker.sh.tftpl", "grace_seconds + 15", "90", "script", "leave the worker its grace"},
+	{"fleet", "unit kills before the grace ends", "worker.sh.tftpl", "grace_seconds + 30", "90", "script", "leave the worker its grace"},
 	{"fleet", "new instances protected", "group.tf", "protect_from_scale_in = false", "protect_from_scale_in = true", "group", "must not be protected"},
 	{"fleet", "no spot strategy", "group.tf", "price-capacity-optimized", "lowest-price", "group", "mixed as asked"},
 	{"fleet", "refresh ends busy workers", "group.tf", `"Wait"`, `"Refresh"`, "group", "wait for busy"},

@@ -90,7 +90,7 @@ run "script" {
         "unpack 'https://example.com/motionmill-1.0.0-linux-amd64.tar.gz' '0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef' \"$root/release\"\n",
         "unpack 'https://example.com/onnxruntime.whl' 'fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210' \"$root/onnxruntime\"\n",
         "sha256sum --check",
-        "\nTimeoutStopSec=115\n",
+        "\nTimeoutStopSec=130\n",
         "\nKillMode=mixed\n",
         "\nMOTIONMILL_GRACE=\"100s\"\n",
         "\nMOTIONMILL_LEASE=\"60s\"\n",

@@ -126,6 +126,7 @@ run "api" {
       "sqs:ReceiveMessage arn:aws:sqs:eu-west-1:123456789012:dead-letter",
       "sqs:GetQueueAttributes arn:aws:sqs:eu-west-1:123456789012:in-progress",
       "sqs:GetQueueAttributes arn:aws:sqs:eu-west-1:123456789012:work",
+      "sqs:SendMessage arn:aws:sqs:eu-west-1:123456789012:in-progress",
       "sqs:SendMessage arn:aws:sqs:eu-west-1:123456789012:work",
     ] : line => true }
     error_message = "The API must be allowed exactly what it calls: it neither takes work nor writes results."
