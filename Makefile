@@ -5,7 +5,7 @@ GOVULNCHECK   := v1.8.0
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/motionmill
 tools := $(cache)/tools/$(GOLANGCI_LINT)-$(GOVULNCHECK)
 
-.PHONY: help demo test crash mutants soak model lint bench build setup clean
+.PHONY: help demo test crash mutants soak model cost lint bench build setup clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ soak: ## work 1,000 jobs under kills, stops and a bad network, for at most 15 mi
 
 mutants: ## leave out each rule of the protocol in turn: a test must fail; writes the table of docs/protocol.md
 	MOTIONMILL_MUTANTS=1 nice -n 10 go test -count=1 -timeout 180m -v -run '^TestMutants$$' ./worker
+
+cost: ## reckon what requests and a minute of video cost; writes docs/cost.md
+	MOTIONMILL_COST_TABLE=$(CURDIR)/docs/cost.md go test -count=1 -v -run '^TestCostTable$$' ./bench
 
 lint: $(tools)/golangci-lint $(tools)/govulncheck ## lint, and look for known vulnerabilities
 	$(tools)/golangci-lint run ./...

@@ -41,8 +41,8 @@ func (w *Worker) sweepRound(ctx context.Context) {
 	}
 }
 
-// sweep deals with one timer. What fails is tried again when the timer becomes
-// visible again by itself.
+// sweep deals with one timer. What fails is tried again after a quarter of a
+// lease, or when the timer becomes visible again by itself.
 func (w *Worker) sweep(ctx context.Context, m job.Message) {
 	var timer job.Letter
 	if err := json.Unmarshal(m.Body, &timer); err != nil || timer.Type != job.TimerLetter || timer.Job == "" || timer.Source == nil {
@@ -51,8 +51,13 @@ func (w *Worker) sweep(ctx context.Context, m job.Message) {
 	}
 	ctx, cancel := afterStop(ctx)
 	defer cancel()
-	if err := w.sweepTimer(ctx, m, timer); err != nil {
-		w.Logger.Warn("sweep", keyJob, timer.Job, keyFence, timer.Fence, keyError, err)
+	err := w.sweepTimer(ctx, m, timer)
+	if err == nil {
+		return
+	}
+	w.Logger.Warn("sweep", keyJob, timer.Job, keyFence, timer.Fence, keyError, err)
+	if err := w.InProgress.Hide(ctx, m.Receipt, w.Lease/4); err != nil {
+		w.Logger.Warn("hide a timer", keyJob, timer.Job, keyError, err)
 	}
 }
 
