@@ -22,7 +22,7 @@ test: ## vet and test everything, with the race detector
 
 crash: ## kill workers at every step of the protocol, 100 times each; writes docs/crash.md
 	MOTIONMILL_CRASH_ROUNDS=100 MOTIONMILL_CRASH_TABLE=$(CURDIR)/docs/crash.md \
-	go test -race -count=1 -timeout 30m -run '^(TestCrashMatrix|TestStoppedWorker)$$' ./worker
+	go test -count=1 -timeout 40m -run '^(TestCrashMatrix|TestStoppedWorker)$$' ./worker
 
 model: ## search forty thousand schedules of the protocol for one that goes wrong
 	go test -count=1 -timeout 60m -run '^TestSchedules$$' -rapid.checks=20000 -v ./worker
