@@ -9,11 +9,13 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/smithy-go"
 
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/ledger"
@@ -31,7 +33,7 @@ func TestDynamoErrorsSayWhatAndWhere(t *testing.T) {
 		{400, "ResourceNotFoundException", []string{"no table ledger-of-prod", "MOTIONMILL_LEDGER_TABLE", "AWS_REGION"}},
 		{400, "ProvisionedThroughputExceededException", []string{"too busy"}},
 		{400, "ValidationException", []string{"does not take", "motionmill doctor"}},
-		{500, "InternalServerError", []string{"dynamodb:GetItem failed"}},
+		{500, "InternalServerError", []string{"dynamodb:GetItem on table ledger-of-prod failed"}},
 	} {
 		t.Run(c.code, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -53,6 +55,77 @@ func TestDynamoErrorsSayWhatAndWhere(t *testing.T) {
 	}
 }
 
+// TestDynamoNamesCallTableAndRemedy: every call, and everything that can be
+// wrong with who makes it, from where and when.
+func TestDynamoNamesCallTableAndRemedy(t *testing.T) {
+	refused := func(code string, ahead time.Duration) wire {
+		return func(r *http.Request) (*http.Response, error) {
+			reply := answer(r, 400, code, "User: arn:aws:iam::1:user/deploy")
+			reply.Header.Set("Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat))
+			return reply, nil
+		}
+	}
+	away := func(*http.Request) (*http.Response, error) { return nil, errors.New("no such host") }
+	html := func(r *http.Request) (*http.Response, error) {
+		reply := empty(r, time.Now())
+		reply.Body, reply.ContentLength = io.NopCloser(strings.NewReader("<html>Log in first</html>")), 25
+		return reply, nil
+	}
+	// As when a role cannot be taken on: its denial is not the table's.
+	roleDenied := &smithy.OperationError{ServiceID: "STS", OperationName: "AssumeRole", Err: &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "no such trust"}}
+	for name, c := range map[string]struct {
+		server wire
+		keys   error
+		want   []string // ACTION stands for the call's.
+		not    string
+	}{
+		"denied":                {server: refused("AccessDeniedException", 0), want: []string{"ACTION on table ledger-of-prod is denied", "user/deploy", "Allow ACTION on the table", "motionmill doctor"}},
+		"missing":               {server: refused("ResourceNotFoundException", 0), want: []string{"ACTION: there is no table ledger-of-prod", "terraform", "AWS_REGION"}},
+		"expired":               {server: refused("ExpiredTokenException", 0), want: []string{"the credentials are not accepted by ACTION", "Renew"}},
+		"another shape":         {server: refused("ValidationException", 0), want: []string{"table ledger-of-prod does not take ACTION", "motionmill doctor"}},
+		"a clock ahead":         {server: refused("InvalidSignatureException", -20*time.Minute), want: []string{"ACTION was refused", "the clock of this machine is 20m0s ahead", "NTP"}},
+		"a clock behind":        {server: refused("InvalidSignatureException", 7*time.Minute), want: []string{"ACTION was refused", "the clock of this machine is 7m0s behind"}},
+		"a wrong key":           {server: refused("InvalidSignatureException", time.Second), want: []string{"the credentials are not accepted by ACTION"}, not: "the clock of this machine is"},
+		"no credentials":        {keys: errors.New("no role found"), want: []string{"no credentials to sign ACTION", "AWS_PROFILE", "no role found"}},
+		"a role that is denied": {keys: roleDenied, want: []string{"no credentials to sign ACTION", "STS: AssumeRole"}, not: "Allow"},
+		"away":                  {server: away, want: []string{"did not answer ACTION on table ledger-of-prod", "AWS_REGION", "no such host"}},
+		"a proxy":               {server: html, want: []string{"the answer to ACTION cannot be read", "proxy"}},
+	} {
+		for action, call := range map[string]func(context.Context, *ledger.Dynamo) error{
+			"dynamodb:GetItem": func(ctx context.Context, l *ledger.Dynamo) error { _, err := l.Get(ctx, "a"); return err },
+			"dynamodb:Query": func(ctx context.Context, l *ledger.Dynamo) error {
+				_, _, err := l.List(ctx, job.Filter{}, 10, "")
+				return err
+			},
+			"dynamodb:DescribeTable": func(ctx context.Context, l *ledger.Dynamo) error { return l.CheckTable(ctx) },
+		} {
+			t.Run(name+" "+action, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					keys := aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
+						if c.keys != nil {
+							return aws.Credentials{}, c.keys
+						}
+						return credentials.NewStaticCredentialsProvider("id", "secret", "").Retrieve(ctx)
+					})
+					l := newDynamo(t, ledger.DynamoConfig{Table: "ledger-of-prod", AWS: &aws.Config{Region: "eu-central-1", Credentials: keys, HTTPClient: c.server}})
+					err := call(t.Context(), l)
+					if job.KindOf(err) != job.Storage {
+						t.Fatalf("it gives %s: %v", job.KindOf(err), err)
+					}
+					for _, want := range c.want {
+						if want = strings.ReplaceAll(want, "ACTION", action); !strings.Contains(err.Error(), want) {
+							t.Errorf("%q does not say %q", err, want)
+						}
+					}
+					if c.not != "" && strings.Contains(err.Error(), c.not) {
+						t.Errorf("%q says %q", err, c.not)
+					}
+				})
+			})
+		}
+	}
+}
+
 func TestDynamoOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tries := 0
@@ -67,6 +140,26 @@ func TestDynamoOutage(t *testing.T) {
 		}
 		if took := time.Since(began); tries != 5 || took > 4*time.Second {
 			t.Errorf("it was tried %d times in %s", tries, took)
+		}
+	})
+}
+
+// TestDynamoTriesAgainWhenAReplyBreaksOff lets the first reply of each request
+// end in the middle.
+func TestDynamoTriesAgainWhenAReplyBreaksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries := map[string]int{}
+		l := canned(t, io.Discard, func(r *http.Request) (*http.Response, error) {
+			reply := empty(r, time.Now())
+			if tries[operation(r)]++; tries[operation(r)] == 1 {
+				reply.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"It`), iotest.ErrReader(io.ErrUnexpectedEOF)))
+			}
+			return reply, nil
+		})
+		mustGet(t, l, "a")
+		mustPut(t, l, queued("a"), when(0, job.None))
+		if tries["GetItem"] != 2 || tries["UpdateItem"] != 2 {
+			t.Errorf("it was tried %v, want twice each", tries)
 		}
 	})
 }

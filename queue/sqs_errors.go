@@ -1,14 +1,18 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/motionmill/motionmill/job"
 )
@@ -27,10 +31,10 @@ const (
 
 func shortCode(code string) string { return strings.TrimPrefix(code, oldPrefix) }
 
-// codeOf returns the code of an error that a server answered with, or "".
+// codeOf returns the code of an error that the queue answered with, or "".
 func codeOf(err error) string {
 	var answered smithy.APIError
-	if errors.As(err, &answered) {
+	if errors.As(err, &answered) && !lacksCredentials(err) {
 		return shortCode(answered.ErrorCode())
 	}
 	return ""
@@ -58,7 +62,8 @@ func isDenied(code string) bool {
 func isUnknownCaller(code string) bool {
 	return slices.Contains([]string{
 		"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException",
-		"SignatureDoesNotMatch", "InvalidSignatureException", "MissingAuthenticationToken", "RequestExpired", "OptInRequired",
+		"SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature", "MissingAuthenticationToken",
+		"RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture", "OptInRequired",
 	}, code)
 }
 
@@ -76,45 +81,100 @@ func (q *SQS) refused(op, subject string, err error) error {
 	return job.Fail(job.Unsupported, op, "on queue "+q.cfg.URL, subject, "", err)
 }
 
-// failed is the error of a request that the server did not carry out.
+// failed is the error of a request that the server did not carry out: it names
+// the action of IAM that the call needs.
 func (q *SQS) failed(ctx context.Context, op string, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s on queue %s: %w", op, q.cfg.URL, ctx.Err())
 	}
+	action := actionOf(op, err)
 	storage := func(finding, remedy string) error {
-		return job.Fail(job.Storage, op, "on queue "+q.cfg.URL, finding, remedy, err)
+		return job.Fail(job.Storage, op, "on queue "+q.cfg.URL, action+": "+finding, remedy, err)
 	}
 	switch code := codeOf(err); {
 	case code == "":
-		return storage("the queue did not answer", "Check that "+q.where()+" can be reached, and that there are credentials")
+		return storage(q.unanswered(err))
 	case code == codeNoQueue, code == codeOldNoQueue:
-		return storage("the queue does not exist", "Check its URL and AWS_REGION, or create it")
+		return storage("the queue does not exist", "Check its URL, AWS_REGION and the account, or create it")
 	case isBusy(code):
 		return storage("the queue is too busy", "Try again later")
 	case isDenied(code):
-		return storage("access is denied", "Allow "+actionOf(op)+" on the queue to this identity, in its role and in the queue's policy")
+		return storage("access is denied", "Allow "+action+" on the queue to this identity, in its role and in the queue's policy; motionmill doctor names it")
 	case isUnknownCaller(code):
+		if off := clockOff(err); off != "" {
+			return storage("the clock of this machine is "+off, "Set it right, by NTP")
+		}
 		return storage("the credentials are not accepted", "Renew them, and check the clock of this machine")
 	case isKey(code):
 		return storage("the key of the queue cannot be used", "Allow kms:GenerateDataKey and kms:Decrypt on it, and check that it is enabled")
 	case isRequest(code):
-		return job.Fail(job.Unsupported, op, "on queue "+q.cfg.URL, "the queue does not take it", "", err)
+		return job.Fail(job.Unsupported, op, "on queue "+q.cfg.URL, action+": the queue does not take it", "", err)
 	default:
-		return storage("", "")
+		return storage("the server refused", "")
 	}
 }
 
-// actionOf names what a policy must allow for an operation.
-func actionOf(op string) string {
-	for verb, action := range map[string]string{
-		"send": "sqs:SendMessage", "receive": "sqs:ReceiveMessage", "delete": "sqs:DeleteMessage",
-		"hide": "sqs:ChangeMessageVisibility", "count": "sqs:GetQueueAttributes",
-	} {
-		if strings.HasPrefix(op, verb) {
-			return action
-		}
+// unanswered tells what an error means that is no answer of the queue's.
+func (q *SQS) unanswered(err error) (finding, remedy string) {
+	var operation *smithy.OperationError
+	var unsent *smithyhttp.RequestSendError
+	var late noAnswerError
+	var answered *smithyhttp.ResponseError
+	switch signed := !lacksCredentials(err); {
+	case !errors.As(err, &operation):
+		return "the answer is not as expected", ""
+	case signed && (errors.As(err, &unsent) || errors.As(err, &late)):
+		return "there was no answer", "Check that " + q.where() + " can be reached: the network, AWS_REGION, AWS_ENDPOINT_URL_SQS"
+	case signed && errors.As(err, &answered):
+		return "the answer cannot be read", "Check that " + q.where() + " is SQS, and not a proxy"
+	default:
+		return "there are no credentials to sign it with",
+			"Set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine a role; log in again where a session has ended"
 	}
-	return "the action"
+}
+
+// lacksCredentials tells an error of the services that give credentials out
+// from one of the queue's own: it is a call within a call.
+func lacksCredentials(err error) bool {
+	var operation, within *smithy.OperationError
+	return errors.As(err, &operation) && errors.As(operation.Err, &within)
+}
+
+// tolerance is how far a clock may be off before it is worth a word. Signatures
+// are refused from five minutes on.
+const tolerance = time.Minute
+
+// clockOff tells how far this machine's clock is from that of the server which
+// answered err, in minutes: "7m0s ahead"; empty when it is right or nobody knows.
+func clockOff(err error) string {
+	var answered *smithyhttp.ResponseError
+	if !errors.As(err, &answered) || answered.Response == nil || answered.Response.Response == nil {
+		return ""
+	}
+	date, unread := http.ParseTime(answered.Response.Header.Get("Date"))
+	off := time.Since(date)
+	switch {
+	case unread != nil, off.Abs() < tolerance:
+		return ""
+	case off < 0:
+		return (-off).Round(time.Minute).String() + " behind"
+	default:
+		return off.Round(time.Minute).String() + " ahead"
+	}
+}
+
+// actionOf names what a policy must allow for a call: that of the error, or
+// that which an operation makes.
+func actionOf(op string, err error) string {
+	var operation *smithy.OperationError
+	if errors.As(err, &operation) {
+		return "sqs:" + strings.TrimSuffix(operation.Operation(), "Batch")
+	}
+	verb, _, _ := strings.Cut(op, " ")
+	return cmp.Or(map[string]string{
+		"send": "sqs:SendMessage", "receive": "sqs:ReceiveMessage", "delete": "sqs:DeleteMessage",
+		"hide": "sqs:ChangeMessageVisibility", "count": "sqs:GetQueueAttributes", "read": "sqs:GetQueueAttributes",
+	}[verb], "sqs")
 }
 
 func (q *SQS) where() string {

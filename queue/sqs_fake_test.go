@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,6 +25,8 @@ type fakeSQS struct {
 	// answer gives the status and the body of an answer, or the error of a
 	// connection. A nil one answers that all went well.
 	answer func(r asked) (status int, body any, err error)
+	// cut tells which answers break off in the middle; nil for none.
+	cut func(r asked) bool
 
 	mu   sync.Mutex
 	seen []asked
@@ -78,8 +81,12 @@ func (f *fakeSQS) Do(request *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	text, err := json.Marshal(answer)
+	reply := io.Reader(bytes.NewReader(text))
+	if f.cut != nil && f.cut(r) {
+		reply = io.MultiReader(bytes.NewReader(text[:len(text)/2]), iotest.ErrReader(io.ErrUnexpectedEOF))
+	}
 	return &http.Response{
-		StatusCode: status, Body: io.NopCloser(bytes.NewReader(text)),
+		StatusCode: status, Body: io.NopCloser(reply),
 		Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}},
 	}, err
 }

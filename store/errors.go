@@ -1,10 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -41,7 +44,8 @@ func code(err error) string {
 	return ""
 }
 
-// fail gives a failed call its kind, its finding and its remedy.
+// fail gives a failed call its kind, its finding and its remedy. The finding
+// names the action of IAM that the call needs.
 func (s *Store) fail(ctx context.Context, op, subject string, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s %s: %w", op, subject, context.Cause(ctx))
@@ -49,33 +53,109 @@ func (s *Store) fail(ctx context.Context, op, subject string, err error) error {
 	if outOfDisk(err) {
 		return diskFull(op, subject, err)
 	}
+	action, cause := actionOf(op, err), err
+	storage := func(finding, remedy string) error {
+		return job.Fail(job.Storage, op, subject, action+": "+finding, remedy, cause)
+	}
+	if finding, remedy := s.unsigned(err); finding != "" {
+		return storage(finding, remedy)
+	}
 	switch status(err) {
 	case 0:
-		return job.Fail(job.Storage, op, subject, "the object store did not answer",
-			fmt.Sprintf("Check that %s is up and can be reached, and that there are credentials.", s.where()), err)
+		return storage("the object store did not answer", fmt.Sprintf("Check that %s is up and can be reached: the network, AWS_REGION, AWS_ENDPOINT_URL_S3.", s.where()))
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return job.Fail(job.Storage, op, subject, "access is denied",
-			"Check the credentials, the clock, and that the role may use the object; without leave to list the bucket, S3 says so of missing objects too.", err)
+		return storage("access is denied", "Allow "+permission(action)+" on it to this identity; motionmill doctor names it. "+
+			"Without leave to list the bucket, S3 says so of missing objects too.")
 	case http.StatusMovedPermanently, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		return job.Fail(job.Storage, op, subject, "the bucket is in another region", "Set AWS_REGION to the region of the bucket.", err)
+		return storage("the bucket is in another region", "Set AWS_REGION to the region of the bucket.")
 	case http.StatusNotFound:
 		if code(err) == "NoSuchBucket" {
 			return noBucket(op, subject, err)
 		}
-		return job.Fail(job.Storage, op, subject, "there is no such object", "", fmt.Errorf("%w: %w", ErrNotFound, err))
+		cause = fmt.Errorf("%w: %w", ErrNotFound, err)
+		return storage("there is no such object", "")
 	case http.StatusPreconditionFailed:
-		return job.Fail(job.Storage, op, subject, "the key is taken", "Upload under another key.", fmt.Errorf("%w: %w", ErrExists, err))
+		cause = fmt.Errorf("%w: %w", ErrExists, err)
+		return storage("the key is taken", "Upload under another key.")
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		return job.Fail(job.Storage, op, subject, "the object store is too busy", "Try again later.", err)
+		return storage("the object store is too busy", "Try again later.")
 	case http.StatusInsufficientStorage:
-		return job.Fail(job.Storage, op, subject, "the object store is full", "Free room on its disk.", err)
+		return storage("the object store is full", "Free room on its disk.")
 	default:
-		return job.Fail(job.Storage, op, subject, "the object store refused", "", err)
+		return storage("the object store refused", "")
 	}
 }
 
+// unsigned tells what is wrong when a call failed for who makes it, from where
+// and when, and not for what it asks; else its finding is empty.
+func (s *Store) unsigned(err error) (finding, remedy string) {
+	region, off := regionOf(err), clockOff(err)
+	silent := slices.Contains([]string{"", "Forbidden", "BadRequest"}, code(err)) // The answer to HEAD has no body.
+	var operation *smithy.OperationError
+	switch refused := status(err); {
+	case lacksCredentials(err), refused == 0 && errors.As(err, &operation) && !isUnsent(err):
+		return "there are no credentials to sign it with",
+			"Set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine a role; log in again where a session has ended."
+	case refused < http.StatusMovedPermanently || refused > http.StatusPermanentRedirect && !slices.Contains(
+		[]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden}, refused):
+		return "", ""
+	case region != "" && region != s.client.Options().Region:
+		return fmt.Sprintf("the bucket is in %s, and the region is set to %s", region, s.client.Options().Region), "Set AWS_REGION to " + region + "."
+	case off != "" && (silent || isUnknownCaller(code(err))):
+		return "the clock of this machine is " + off, "Set it right, by NTP."
+	case isUnknownCaller(code(err)):
+		return "the credentials are not accepted", "Renew them, and check the clock of this machine."
+	case code(err) == "AuthorizationHeaderMalformed":
+		return "the bucket is in another region", "Set AWS_REGION to the one that the message names."
+	case strings.HasPrefix(strings.ToUpper(code(err)), "KMS"):
+		return "the key of the bucket cannot be used", "Allow kms:GenerateDataKey and kms:Decrypt on it, and check that it is enabled."
+	case silent && refused == http.StatusBadRequest:
+		return "the request was refused without a reason", "Renew the credentials, and check AWS_REGION and the clock of this machine."
+	default:
+		return "", ""
+	}
+}
+
+func isUnknownCaller(code string) bool {
+	return slices.Contains([]string{
+		"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId", "InvalidSecurity", "NotSignedUp",
+		"SignatureDoesNotMatch", "RequestTimeTooSkewed", "RequestExpired",
+	}, code)
+}
+
+// actionOf names what a policy must allow for a call: that of the error, or
+// that which an operation of the store makes.
+func actionOf(op string, err error) string {
+	var operation *smithy.OperationError
+	name := ""
+	if errors.As(err, &operation) {
+		name = operation.Operation()
+	}
+	verb, _, _ := strings.Cut(op, " ")
+	fallback := map[string]string{
+		downloading: "GetObject", "get": "GetObject", uploading: "PutObject", "put": "PutObject", "delete": "DeleteObject", "list": "ListBucket",
+	}[verb]
+	renamed := map[string]string{
+		"HeadObject": "GetObject", "HeadBucket": "ListBucket", "ListObjectsV2": "ListBucket", "ListObjectVersions": "ListBucketVersions",
+		"CreateMultipartUpload": "PutObject", "UploadPart": "PutObject", "CompleteMultipartUpload": "PutObject", "DeleteObjects": "DeleteObject",
+		"GetBucketNotificationConfiguration": "GetBucketNotification",
+	}[name]
+	if action := cmp.Or(renamed, name, fallback); action != "" {
+		return "s3:" + action
+	}
+	return "s3"
+}
+
+// permission names all that reading an object takes, whether or not a version is named.
+func permission(action string) string {
+	if action == "s3:GetObject" {
+		return "s3:GetObject and s3:GetObjectVersion"
+	}
+	return action
+}
+
 func noBucket(op, subject string, err error) error {
-	return job.Fail(job.Storage, op, subject, "the bucket does not exist",
+	return job.Fail(job.Storage, op, subject, actionOf(op, err)+": the bucket does not exist",
 		"Create it, or set the name of the bucket that this stage uses.", err)
 }
 

@@ -29,6 +29,7 @@ type attempt struct {
 	mu       sync.Mutex
 	rec      job.Record // as this worker last wrote it
 	renewed  time.Time  // local time before the last write that succeeded
+	tried    time.Time  // When a write that settles it was last begun.
 	progress job.Progress
 	weight   int
 	units    int
@@ -175,6 +176,22 @@ func (a *attempt) sinceRenewal() time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return time.Since(a.renewed)
+}
+
+// trying notes that a write which settles the attempt is about to be tried:
+// however long the ledger is away, this is no attempt that hangs.
+func (a *attempt) trying() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.tried = time.Now()
+}
+
+// sinceTry returns for how long the attempt has neither renewed its lease nor
+// tried to settle.
+func (a *attempt) sinceTry() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return min(time.Since(a.renewed), time.Since(a.tried))
 }
 
 func (a *attempt) lookOrRenew(ctx context.Context, early bool) error {

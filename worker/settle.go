@@ -131,7 +131,10 @@ func (a *attempt) write(ctx context.Context, next job.Record) bool {
 	ctx, cancel := a.whileNobodyTakes(ctx)
 	defer cancel()
 	when := a.holds()
-	err := persist(ctx, func() error { return a.w.Ledger.Put(ctx, next, when) })
+	err := persist(ctx, func() error {
+		a.trying()
+		return a.w.Ledger.Put(ctx, next, when)
+	})
 	if errors.Is(err, job.ErrConflict) {
 		var stored job.Record
 		stored, err = a.w.read(ctx, next.ID)

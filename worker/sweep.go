@@ -168,5 +168,5 @@ func (w *Worker) leaseHere(timer job.Letter) (until time.Time, mine bool) {
 	if now := w.clock.now(); until.Before(now) { // It tries to renew or to commit: nobody here takes the job from it.
 		until = now.Add(w.Lease / 3)
 	}
-	return until, !a.gaveUp() && a.sinceRenewal() < 5*w.Lease // An attempt that hangs is no holder.
+	return until, !a.gaveUp() && a.sinceTry() < 5*w.Lease // An attempt that hangs is no holder.
 }

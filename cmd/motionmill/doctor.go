@@ -20,7 +20,7 @@ import (
 )
 
 // check is one thing that doctor looks at. found says what is there; mend is
-// what to do when the check fails.
+// what to do when the check fails, and its error does not say that itself.
 type check struct {
 	name string
 	look func(ctx context.Context) (found string, err error)
@@ -29,32 +29,55 @@ type check struct {
 
 func newDoctorCommand() *cobra.Command {
 	var models inferenceFlags
+	var stage stageDoctor
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say what is there, what is missing and what mends it; also try a two-second video",
-		Args:  exactArgs(0),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return runDoctor(cmd, &models) },
+		Long: "Says what is there, what is missing and what mends it, and takes two seconds of video through the pipeline.\n" +
+			"Where a stage is set, it also says who we are there, and looks at its buckets, queues and ledger. It changes nothing.",
+		Args: exactArgs(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runChecks(cmd, append(checks(cmd, &models), stage.checks()...))
+		},
 	}
 	models.add(cmd)
+	stage.add(cmd)
 	return cmd
 }
 
-func runDoctor(cmd *cobra.Command, models *inferenceFlags) error {
-	missing := 0
-	for _, c := range checks(cmd, models) {
+// runChecks looks at everything and prints it. Its error is one of
+// configuration when that is all that is wrong.
+func runChecks(cmd *cobra.Command, all []check) error {
+	failed, status := 0, statusUsage
+	for _, c := range all {
 		found, err := c.look(cmd.Context())
 		if errors.Is(err, context.Canceled) {
 			return err
 		}
 		if err != nil {
-			missing++
+			failed++
+		}
+		var usage usageError
+		if err != nil && !errors.As(err, &usage) {
+			status = statusMissing
 		}
 		printCheck(cmd, c, found, err)
 	}
-	if missing > 0 {
-		return statusError{fmt.Errorf("doctor: %d of the checks failed", missing), statusMissing}
+	if failed > 0 {
+		return statusError{fmt.Errorf("doctor: %d of the checks failed", failed), status}
 	}
 	return nil
+}
+
+// remedyOf returns what mends an error, and the error without that.
+func remedyOf(c check, err error) (mend string, finding error) {
+	var typed *job.Error
+	if c.mend != "" || !errors.As(err, &typed) || typed.Error() != err.Error() {
+		return c.mend, err
+	}
+	bare := *typed
+	bare.Remedy = ""
+	return typed.Remedy, &bare
 }
 
 func printCheck(cmd *cobra.Command, c check, found string, err error) {
@@ -62,7 +85,8 @@ func printCheck(cmd *cobra.Command, c check, found string, err error) {
 	if wantsJSON(cmd) {
 		line := map[string]any{"check": c.name, "ok": err == nil, "found": found}
 		if err != nil {
-			line["error"], line["mend"] = oneLine(err), c.mend
+			mend, finding := remedyOf(c, err)
+			line["error"], line["mend"] = oneLine(finding), mend
 		}
 		printJSON(out, line)
 		return
@@ -71,9 +95,10 @@ func printCheck(cmd *cobra.Command, c check, found string, err error) {
 		fmt.Fprintf(out, "ok       %-13s %s\n", c.name, found)
 		return
 	}
-	fmt.Fprintf(out, "MISSING  %-13s %s\n", c.name, oneLine(err))
-	if c.mend != "" {
-		fmt.Fprintf(out, "         to mend it:   %s\n", c.mend)
+	mend, finding := remedyOf(c, err)
+	fmt.Fprintf(out, "MISSING  %-13s %s\n", c.name, oneLine(finding))
+	if mend != "" {
+		fmt.Fprintf(out, "         to mend it:   %s\n", mend)
 	}
 }
 

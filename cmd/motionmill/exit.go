@@ -55,7 +55,7 @@ func exitStatus(ctx context.Context, err error) int {
 		return statusMissing
 	}
 	switch job.KindOf(err) {
-	case job.ModelMissing, job.GPUUnavailable:
+	case job.ModelMissing, job.GPUUnavailable, job.Storage: // A store, queue or ledger did not answer.
 		return statusMissing
 	default:
 		return statusFailed
