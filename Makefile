@@ -5,10 +5,10 @@ GOVULNCHECK   := v1.8.0
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/motionmill
 tools := $(cache)/tools/$(GOLANGCI_LINT)-$(GOVULNCHECK)
 
-.PHONY: help demo test crash mutants soak model cost lint bench build setup clean
+.PHONY: help demo test crash mutants soak model cost lint bench bench-queue build setup clean
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## run the stage on this machine and send a video through it (VIDEO=, DIR=, PORT=)
 	@scripts/setup.sh run
@@ -21,16 +21,21 @@ test: ## vet and test everything, with the race detector
 	PATH="$$PATH:$(cache)/testtools/bin" go test -race -p 2 -timeout 20m ./...
 
 crash: ## kill workers at every step of the protocol, 100 times each; writes docs/crash.md
+	@scripts/setup.sh test
 	MOTIONMILL_CRASH_ROUNDS=100 MOTIONMILL_CRASH_TABLE=$(CURDIR)/docs/crash.md \
 	go test -count=1 -timeout 40m -run '^(TestCrashMatrix|TestStoppedWorker)$$' ./worker
+	PATH="$$PATH:$(cache)/testtools/bin" MOTIONMILL_CRASH_ROUNDS=20 MOTIONMILL_CRASH_TABLE=$(CURDIR)/docs/crash.md \
+	go test -count=1 -timeout 40m -run '^TestCrashMatrixOnServers$$' ./worker
 
 model: ## search forty thousand schedules of the protocol for one that goes wrong
 	go test -count=1 -timeout 60m -run '^TestSchedules$$' -rapid.checks=20000 -v ./worker
 
-soak: ## work 1,000 jobs under kills, stops and a bad network, for at most 15 minutes; writes docs/soak.md
-	@scripts/setup.sh run
+soak: ## work 1,000 jobs under kills, stops and a bad network, for at most 20 minutes; writes docs/soak.md
+	@scripts/setup.sh test
 	MOTIONMILL_SOAK_JOBS=1000 MOTIONMILL_SOAK_TABLE=$(CURDIR)/docs/soak.md \
 	go test -count=1 -v -timeout 20m -run '^TestSoak$$' ./cmd/motionmill
+	PATH="$$PATH:$(cache)/testtools/bin" MOTIONMILL_SOAK_JOBS=150 MOTIONMILL_SOAK_TABLE=$(CURDIR)/docs/soak.md \
+	go test -count=1 -v -timeout 20m -run '^TestSoakOnServers$$' ./cmd/motionmill
 
 mutants: ## leave out each rule of the protocol in turn: a test must fail; writes the table of docs/protocol.md
 	MOTIONMILL_MUTANTS=1 nice -n 10 go test -count=1 -timeout 180m -v -run '^TestMutants$$' ./worker
@@ -45,6 +50,10 @@ lint: $(tools)/golangci-lint $(tools)/govulncheck ## lint, and look for known vu
 bench: build ## measure against the parts alone
 	@scripts/setup.sh run
 	go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./bench/...
+
+bench-queue: ## measure no-op jobs beside sqs-consumer on ElasticMQ; writes the tables of docs/performance.md
+	@scripts/setup.sh bench
+	MOTIONMILL_QUEUE_TABLE=$(CURDIR)/docs/performance.md go test -run '^$$' -bench '^BenchmarkQueue$$' -benchtime 1x -timeout 30m ./bench
 
 build: ## build bin/motionmill
 	@go list -f '{{if .Stale}}building bin/motionmill takes some minutes the first time{{end}}' github.com/mattn/go-sqlite3

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	mathrand "math/rand/v2"
 	"slices"
@@ -125,10 +126,20 @@ func awsSettings(ctx context.Context, cfg DynamoConfig) (aws.Config, error) {
 			return retry.NewStandard(func(o *retry.StandardOptions) {
 				o.MaxAttempts = 5
 				o.Backoff = retry.BackoffDelayerFunc(backoff)
+				o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(brokeOff))
 			})
 		}
 	}
 	return shared, nil
+}
+
+// brokeOff has a request made again whose reply broke off in the middle, which
+// the SDK takes for a reply that nobody can read.
+func brokeOff(err error) aws.Ternary {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return aws.TrueTernary
+	}
+	return aws.UnknownTernary
 }
 
 // backoff gives the pause before a try: full jitter up to 50 ms, and twice as

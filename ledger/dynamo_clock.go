@@ -95,8 +95,8 @@ func (c *serverClock) see(ctx context.Context, in middleware.DeserializeInput, n
 	sent := time.Now()
 	out, metadata, err := next.HandleDeserialize(ctx, in)
 	reply, ok := out.RawResponse.(*smithyhttp.Response)
-	if !ok || reply == nil || reply.Response == nil {
-		return out, metadata, err // None came.
+	if !ok || reply == nil || reply.Response == nil || reply.StatusCode == 0 {
+		return out, metadata, err // None came. The SDK puts an empty one in the place of none.
 	}
 	// A Date that cannot be read is zero, hence as good as none.
 	date, _ := http.ParseTime(reply.Header.Get("Date"))

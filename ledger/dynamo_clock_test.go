@@ -119,6 +119,41 @@ func TestDynamoClockWithoutADate(t *testing.T) {
 	})
 }
 
+// TestDynamoClockHearsNothingInSilence: no reply is not a reply without a Date,
+// and a write still waits until the server's time is known.
+func TestDynamoClockHearsNothingInSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		const ahead = time.Hour
+		away := true
+		var stamped string
+		l := canned(t, &log, func(r *http.Request) (*http.Response, error) {
+			if away {
+				return nil, &lostReplyError{}
+			}
+			if operation(r) == "UpdateItem" {
+				body, err := io.ReadAll(r.Body)
+				if err != nil {
+					return nil, err
+				}
+				stamped = string(body)
+			}
+			return empty(r, time.Now().Add(ahead)), nil
+		})
+		if _, err := l.Get(t.Context(), "a"); err == nil {
+			t.Error("a read succeeded while the server was away")
+		}
+		away = false
+		mustPut(t, l, queued("a"), when(0, job.None))
+		if hour := time.Now().Add(ahead).UTC().Format("2006-01-02T15:"); !strings.Contains(stamped, hour) {
+			t.Errorf("it was written at another time than the server's, %s: %s", hour, stamped)
+		}
+		if log.Len() > 0 {
+			t.Errorf("it complained: %s", &log)
+		}
+	})
+}
+
 // TestDynamoStampsByTheServersClock lets time pass between a read and a write.
 func TestDynamoStampsByTheServersClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

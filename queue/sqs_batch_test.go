@@ -187,6 +187,28 @@ func TestSQSLosesNothingWithAnAnswer(t *testing.T) {
 	})
 }
 
+// TestSQSAsksAgainWhenAnAnswerBreaksOff: half an answer says nothing. (That to
+// a hide is empty.)
+func TestSQSAsksAgainWhenAnAnswerBreaksOff(t *testing.T) {
+	for op, call := range map[string]func(context.Context, *queue.SQS) error{
+		"send":    func(ctx context.Context, q *queue.SQS) error { return q.Send(ctx, text("x")) },
+		"delete":  func(ctx context.Context, q *queue.SQS) error { return q.Delete(ctx, "0.x") },
+		"receive": func(ctx context.Context, q *queue.SQS) error { _, err := q.Receive(ctx, 1, 0); return err },
+	} {
+		t.Run(op, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fakeSQS{cut: func(r asked) bool { return r.Number <= 2 }}
+				if err := call(t.Context(), f.open(t)); err != nil {
+					t.Error(err)
+				}
+				if n := len(f.requests()); n != 3 {
+					t.Errorf("it was asked %d times, want 3", n)
+				}
+			})
+		})
+	}
+}
+
 // TestSQSOutlastsAnOutage: while the server is away requests fail within
 // seconds, as failures of the network; afterwards the first one succeeds.
 func TestSQSOutlastsAnOutage(t *testing.T) {

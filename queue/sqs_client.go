@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -49,7 +50,10 @@ func NewSQSClient(ctx context.Context, settings *aws.Config) (*sqs.Client, error
 	ownRetries := shared.Retryer == nil && shared.RetryMode == "" && shared.RetryMaxAttempts == 0
 	return sqs.NewFromConfig(shared, func(o *sqs.Options) {
 		if ownRetries {
-			o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) { s.MaxAttempts, s.MaxBackoff = attempts, maxBackoff })
+			o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) {
+				s.MaxAttempts, s.MaxBackoff = attempts, maxBackoff
+				s.Retryables = append(s.Retryables, retry.IsErrorRetryableFunc(brokeOff))
+			})
 		}
 		if client, ok := o.HTTPClient.(*awshttp.BuildableClient); ok {
 			o.HTTPClient = client.WithTransportOptions(func(t *http.Transport) {
@@ -57,6 +61,15 @@ func NewSQSClient(ctx context.Context, settings *aws.Config) (*sqs.Client, error
 			})
 		}
 	}), nil
+}
+
+// brokeOff has a request made again whose answer broke off in the middle, which
+// the SDK takes for an answer that nobody can read.
+func brokeOff(err error) aws.Ternary {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return aws.TrueTernary
+	}
+	return aws.UnknownTernary
 }
 
 // within bounds every single try of a request, its answer included: a

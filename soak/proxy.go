@@ -1,15 +1,31 @@
 package soak
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 )
+
+// ProxyConfig says what a proxy is before, and how bad it is.
+type ProxyConfig struct {
+	// Target is the base URL of the server, without a path.
+	Target string
+	Dice   *Dice
+	// Whole has the server see whole requests only, and those to their end, also
+	// when who asked is gone: what would be cut is dropped. It is for servers that
+	// a broken connection brings down.
+	Whole bool
+}
 
 // Proxy is an HTTP server that passes requests on to another one, over a bad
 // network. Requests keep their Host header, so that signatures stay valid: what
@@ -17,15 +33,14 @@ import (
 type Proxy struct {
 	// URL is the proxy's own base URL, with a free port of 127.0.0.1.
 	URL    string
-	dice   *Dice
+	cfg    ProxyConfig
 	pass   *httputil.ReverseProxy
 	server *http.Server
 }
 
-// NewProxy starts a proxy to the server at target, a base URL without a path.
-// The caller closes it.
-func NewProxy(target string, dice *Dice) (*Proxy, error) {
-	to, err := url.Parse(target)
+// NewProxy starts a proxy. The caller closes it.
+func NewProxy(cfg ProxyConfig) (*Proxy, error) {
+	to, err := url.Parse(cfg.Target)
 	if err != nil {
 		return nil, fmt.Errorf("start proxy: %w", err)
 	}
@@ -34,7 +49,7 @@ func NewProxy(target string, dice *Dice) (*Proxy, error) {
 		return nil, fmt.Errorf("start proxy: %w", err)
 	}
 	quiet := log.New(io.Discard, "", 0) // What goes wrong here is meant to.
-	p := &Proxy{URL: "http://" + listener.Addr().String(), dice: dice}
+	p := &Proxy{URL: "http://" + listener.Addr().String(), cfg: cfg}
 	p.pass = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(to)
@@ -61,7 +76,17 @@ func hangUp() { panic(http.ErrAbortHandler) }
 
 // ServeHTTP passes one request on, or does to it what the dice say.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	fault, delay := p.dice.Throw()
+	fault, delay := p.cfg.Dice.Throw()
+	if p.cfg.Whole {
+		var release context.CancelFunc
+		if r, release = whole(r); r == nil {
+			hangUp()
+		}
+		defer release()
+		if fault == CutRequest {
+			fault = Dropped
+		}
+	}
 	switch fault {
 	case Delayed:
 		if pause(r.Context(), delay) != nil {
@@ -75,14 +100,14 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		r.Body = &cutBody{ReadCloser: r.Body, left: r.ContentLength / 2}
 	case Throttled:
-		answer(w, http.StatusServiceUnavailable, "SlowDown", "Please reduce your request rate.")
+		refuse(w, r, http.StatusServiceUnavailable, "SlowDown", "ThrottlingException", "Please reduce your request rate.")
 		return
 	case Broken:
-		answer(w, http.StatusInternalServerError, "InternalError", "We encountered an internal error. Please try again.")
+		refuse(w, r, http.StatusInternalServerError, "InternalError", "InternalServerError", "We encountered an internal error. Please try again.")
 		return
 	case BrokenLate:
 		w = &shortWriter{ResponseWriter: w, instead: func(w http.ResponseWriter) {
-			answer(w, http.StatusBadGateway, "BadGateway", "The reply of the server could not be read.")
+			refuse(w, r, http.StatusBadGateway, "BadGateway", "InternalServerError", "The reply of the server could not be read.")
 		}}
 	case CutReply:
 		w = &shortWriter{ResponseWriter: w, half: true, instead: func(http.ResponseWriter) { hangUp() }}
@@ -92,11 +117,39 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.pass.ServeHTTP(w, r)
 }
 
-// answer is what S3 answers in such a case; of others the status is enough.
-func answer(w http.ResponseWriter, status int, code, message string) {
-	w.Header().Set("Content-Type", "application/xml")
+// whole returns a request that is there already and that its client's end does
+// not end; nil when the client broke off.
+func whole(r *http.Request) (*http.Request, context.CancelFunc) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, nil
+	}
+	ctx, release := context.WithTimeout(context.WithoutCancel(r.Context()), time.Minute)
+	r = r.WithContext(ctx)
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return r, release
+}
+
+// refuse answers as S3 does in such a case, or, a request in JSON, as SQS and
+// DynamoDB do, which throttle with status 400.
+func refuse(w http.ResponseWriter, r *http.Request, status int, code, exception, message string) {
+	kind := r.Header.Get("Content-Type")
+	if !strings.HasPrefix(kind, "application/x-amz-json-") {
+		answer(w, status, "application/xml", fmt.Sprintf(`<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code><Message>%s</Message></Error>`, code, message))
+		return
+	}
+	if status == http.StatusServiceUnavailable {
+		status = http.StatusBadRequest
+	}
+	text := fmt.Sprintf(`{"__type":"com.amazonaws#%s","message":%q}`, exception, message)
+	w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE([]byte(text))), 10)) // DynamoDB's clients look for it.
+	answer(w, status, kind, text)
+}
+
+func answer(w http.ResponseWriter, status int, kind, text string) {
+	w.Header().Set("Content-Type", kind)
 	w.WriteHeader(status)
-	fmt.Fprintf(w, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code><Message>%s</Message></Error>`, code, message)
+	_, _ = io.WriteString(w, text) // Who asked may be gone.
 }
 
 // cutBody is a request's body that breaks off.

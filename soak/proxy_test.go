@@ -23,6 +23,7 @@ const (
 func TestTheProxyDoesWhatItSays(t *testing.T) {
 	for _, c := range []struct {
 		fault soak.Fault
+		whole bool
 		// received is what the server gets of the body, served whether it answers.
 		received [2]int64
 		served   bool
@@ -34,6 +35,8 @@ func TestTheProxyDoesWhatItSays(t *testing.T) {
 		{fault: soak.Delayed, received: exactly(requestBytes), served: true, status: 200, body: [2]int{replyBytes, replyBytes}},
 		{fault: soak.Dropped},
 		{fault: soak.CutRequest, received: [2]int64{1, requestBytes - 1}},
+		{fault: soak.CutRequest, whole: true},
+		{fault: soak.Healthy, whole: true, received: exactly(requestBytes), served: true, status: 200, body: [2]int{replyBytes, replyBytes}},
 		{fault: soak.Throttled, status: 503, body: [2]int{1, 1000}},
 		{fault: soak.Broken, status: 500, body: [2]int{1, 1000}},
 		{fault: soak.BrokenLate, received: exactly(requestBytes), served: true, status: 502, body: [2]int{1, 1000}},
@@ -54,7 +57,7 @@ func TestTheProxyDoesWhatItSays(t *testing.T) {
 				seen <- struct{}{}
 			}))
 			defer server.Close()
-			status, body := put(t, server.URL, c.fault)
+			status, body := put(t, server.URL, c.fault, c.whole)
 			if c.received[1] > 0 {
 				<-seen
 			}
@@ -71,10 +74,10 @@ func TestTheProxyDoesWhatItSays(t *testing.T) {
 func exactly(n int64) [2]int64 { return [2]int64{n, n} }
 
 // put sends one request through a proxy in which every request meets the fault.
-func put(t *testing.T, server string, fault soak.Fault) (status, body int) {
+func put(t *testing.T, server string, fault soak.Fault, whole bool) (status, body int) {
 	t.Helper()
 	dice := soak.NewDice(soak.DiceConfig{Chance: map[soak.Fault]float64{fault: 1}, Longest: 20 * time.Millisecond})
-	proxy, err := soak.NewProxy(server, dice)
+	proxy, err := soak.NewProxy(soak.ProxyConfig{Target: server, Dice: dice, Whole: whole})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +110,7 @@ func TestTheProxyKeepsWhatIsSigned(t *testing.T) {
 		got = r.Host + r.RequestURI + " " + r.Header.Get("Accept-Encoding") + " " + r.Header.Get("X-Forwarded-For")
 	}))
 	defer server.Close()
-	proxy, err := soak.NewProxy(server.URL, soak.NewDice(soak.DiceConfig{}))
+	proxy, err := soak.NewProxy(soak.ProxyConfig{Target: server.URL, Dice: soak.NewDice(soak.DiceConfig{})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,5 +128,36 @@ func TestTheProxyKeepsWhatIsSigned(t *testing.T) {
 	reply.Body.Close()
 	if want := strings.TrimPrefix(proxy.URL, "http://") + path + " identity "; got != want {
 		t.Errorf("the server sees %q, want %q", got, want)
+	}
+}
+
+// TestTheProxyRefusesInTheServersWords: S3 speaks XML, SQS and DynamoDB JSON.
+func TestTheProxyRefusesInTheServersWords(t *testing.T) {
+	for _, c := range []struct {
+		fault  soak.Fault
+		kind   string
+		status int
+		text   string
+	}{
+		{soak.Throttled, "", 503, "<Code>SlowDown</Code>"},
+		{soak.Broken, "application/xml", 500, "<Code>InternalError</Code>"},
+		{soak.Throttled, "application/x-amz-json-1.0", 400, `{"__type":"com.amazonaws#ThrottlingException",`},
+		{soak.Broken, "application/x-amz-json-1.1", 500, `{"__type":"com.amazonaws#InternalServerError",`},
+	} {
+		dice := soak.NewDice(soak.DiceConfig{Chance: map[soak.Fault]float64{c.fault: 1}})
+		proxy, err := soak.NewProxy(soak.ProxyConfig{Target: "http://127.0.0.1:1", Dice: dice})
+		if err != nil {
+			t.Fatal(err)
+		}
+		reply, err := http.Post(proxy.URL, c.kind, strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(reply.Body)
+		if err != nil || reply.StatusCode != c.status || !strings.Contains(string(text), c.text) {
+			t.Errorf("%s of a request in %q: %s %s (%v)", c.fault, c.kind, reply.Status, text, err)
+		}
+		reply.Body.Close()
+		proxy.Close()
 	}
 }

@@ -2,31 +2,14 @@ package worker_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"runtime"
 	"strings"
 	"time"
 
 	"github.com/motionmill/motionmill/job"
-	"github.com/motionmill/motionmill/ledger"
-	"github.com/motionmill/motionmill/queue"
 	"github.com/motionmill/motionmill/worker"
 )
-
-// The queues of a lane.
-const (
-	workQueue  = "work"
-	timerQueue = "in-progress"
-	deadQueue  = "dead-letter"
-)
-
-// visibility is how long a delivery stays hidden when its receiver was killed.
-const visibility = time.Second
-
-func openQueue(db *sql.DB, what string) (*queue.Embedded, error) {
-	return queue.NewEmbedded(db, what, queue.EmbeddedConfig{Visibility: visibility, Poll: 50 * time.Millisecond})
-}
 
 // caller tells which part of the worker makes a call: the claim and the sweep
 // are what the two rounds do, all else is the run of an attempt.
@@ -80,7 +63,7 @@ func (q *tracedQueue) Receive(ctx context.Context, limit int, wait time.Duration
 		q.lane.awaitSweep(ctx)
 	}
 	q.lane.step(part+" "+q.name+" receive", true, func() bool {
-		if q.lane.Action != byStop {
+		if !q.lane.locks() {
 			got, err = q.inner.Receive(ctx, limit, wait)
 			return len(got) > 0
 		}
@@ -97,9 +80,13 @@ func (q *tracedQueue) Receive(ctx context.Context, limit int, wait time.Duration
 	return got, err
 }
 
+// locks tells whether the process may be stopped, and then must not hold a lock
+// of a database. A server knows of no such thing.
+func (p *process) locks() bool { return p.Action == byStop && p.Servers == nil }
+
 // gated makes a call that the process is not stopped in.
 func (p *process) gated(do func() error) error {
-	if p.Action == byStop {
+	if p.locks() {
 		p.gate.RLock()
 		defer p.gate.RUnlock()
 	}
@@ -110,7 +97,7 @@ func (p *process) gated(do func() error) error {
 // writes ("claim put running"), or "put announced".
 type tracedLedger struct {
 	lane  *lane
-	inner *ledger.Embedded
+	inner worker.Ledger
 }
 
 func (t *tracedLedger) Get(ctx context.Context, id string) (rec job.Record, err error) {
@@ -135,6 +122,8 @@ func (t *tracedLedger) Put(ctx context.Context, next job.Record, when job.Condit
 			t.lane.note(t.lane.name, "commit", next.ID, next.Fence)
 		case errors.Is(err, job.ErrConflict):
 			t.lane.note(t.lane.name, "refused-"+what, next.ID, next.Fence)
+		case errors.Is(err, context.Canceled): // A worker that was told to stop has ten seconds for it.
+			t.lane.note(t.lane.name, "too-late-"+what, next.ID, next.Fence)
 		}
 		return err == nil
 	})

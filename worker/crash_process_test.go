@@ -15,8 +15,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/motionmill/motionmill/ledger"
-	"github.com/motionmill/motionmill/local/database"
 	"github.com/motionmill/motionmill/queue"
 	"github.com/motionmill/motionmill/worker"
 )
@@ -31,17 +29,18 @@ const (
 )
 
 const (
-	databaseFile = "stage.sqlite"
-	resumeFile   = "resume"
-	letGoFile    = "let-go"
-	started      = "started" // what a process notes of itself
+	resumeFile = "resume"
+	letGoFile  = "let-go"
+	started    = "started" // what a process notes of itself
 )
 
 // plan is what a worker process is to do. Every lane is a stage of its own,
-// with its own database and one real worker; they share the process.
+// with its own database, or its own queues on the servers, and one real worker;
+// they share the process.
 type plan struct {
-	Folder string
-	Lanes  []string
+	Folder  string
+	Servers *servers // nil for embedded stages
+	Lanes   []string
 	// Victim is set in processes that come to harm; the jobs of a script behave
 	// badly there and well in a clean process.
 	Victim       bool
@@ -126,31 +125,22 @@ func runProcess(path string) error {
 	return nil
 }
 
-// open makes the worker of a lane. Its database is open until the process ends.
+// open makes the worker of a lane. Its parts are open until the process ends.
 func (p *process) open(name string) (*worker.Worker, error) {
 	l := &lane{process: p, name: name, deleted: make(chan struct{}), passed: make(chan struct{})}
-	dir := filepath.Join(p.Folder, name)
-	db, err := database.Open(filepath.Join(dir, databaseFile))
-	if err != nil {
-		return nil, err
-	}
-	truth, err := ledger.NewEmbedded(db, ledger.EmbeddedConfig{})
+	has, err := p.Servers.open(p.Folder, name)
 	if err != nil {
 		return nil, err
 	}
 	cfg := worker.Config{
 		Name: role(p.Victim) + "-" + name, Capacity: 4, ClaimSchedule: "* * * * * *", SweepSchedule: "* * * * * *",
 		Lease: p.Lease, MaxAttempts: p.MaxAttempts, Grace: p.Grace, BackoffBase: 20 * time.Millisecond, BackoffLimit: 100 * time.Millisecond,
-		PollWait: 5 * time.Second, Ledger: &tracedLedger{l, truth}, Reader: queue.NewReader(queue.ReaderConfig{Bucket: uploads}),
-		Runner: &tracedRunner{l, &fileRunner{lane: l, ledger: truth, dir: dir}},
+		PollWait: 5 * time.Second, Ledger: &tracedLedger{l, has.ledger}, Reader: queue.NewReader(queue.ReaderConfig{Bucket: uploads}),
+		Runner: &tracedRunner{l, &fileRunner{lane: l, ledger: has.ledger, dir: filepath.Join(p.Folder, name)}},
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)).With("lane", name),
 	}
 	for what, to := range map[string]*worker.Queue{workQueue: &cfg.Work, timerQueue: &cfg.InProgress, deadQueue: &cfg.DeadLetter} {
-		q, err := openQueue(db, what)
-		if err != nil {
-			return nil, err
-		}
-		*to = &tracedQueue{l, what, q}
+		*to = &tracedQueue{l, what, has.queues[what]}
 	}
 	return worker.New(cfg)
 }

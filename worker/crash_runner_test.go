@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/motionmill/motionmill/job"
-	"github.com/motionmill/motionmill/ledger"
+	"github.com/motionmill/motionmill/worker"
 )
 
 // The scripts: how a job goes in a victim. In a clean process it succeeds,
@@ -37,7 +37,7 @@ type made struct {
 // publishes by renaming a copy of the manifest to its stable name.
 type fileRunner struct {
 	lane   *lane
-	ledger *ledger.Embedded
+	ledger worker.Ledger
 	dir    string
 }
 

@@ -2,7 +2,6 @@ package worker_test
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,76 +13,60 @@ import (
 	"time"
 
 	"github.com/motionmill/motionmill/job"
-	"github.com/motionmill/motionmill/ledger"
-	"github.com/motionmill/motionmill/local/database"
 	"github.com/motionmill/motionmill/queue"
 )
 
 const (
 	uploads     = "uploads"
-	lease       = 800 * time.Millisecond
 	maxAttempts = 3
 )
 
 // site is the lanes of one process, as the test sees them.
 type site struct {
-	dir   string
-	story story
-	lanes []*track
+	dir     string
+	servers *servers // nil for embedded stages
+	story   story
+	lanes   []*track
 }
 
-// track is one lane of a site: its database and the jobs that it starts with.
+// track is one lane of a site: its stage and the jobs that it starts with.
 type track struct {
+	*parts
 	name    string
 	dir     string
 	sources []job.Source
-	db      *sql.DB
-	ledger  *ledger.Embedded
-	queues  map[string]*queue.Embedded
 }
 
-func openSite(dir string, s story, lanes int) (*site, error) {
-	at := &site{dir: dir, story: s}
+func openSite(dir string, on *servers, s story, lanes int) (*site, error) {
+	at := &site{dir: dir, servers: on, story: s}
 	for i := range lanes {
-		l := &track{name: fmt.Sprintf("lane%d", i), queues: map[string]*queue.Embedded{}}
+		l := &track{name: fmt.Sprintf("lane%d", i)}
 		l.dir = filepath.Join(dir, l.name)
 		for n := range s.jobs {
-			key := fmt.Sprintf("%s/a b+%d.mp4", l.name, n)
+			// All lanes may have one ledger.
+			key := fmt.Sprintf("%s/%s/a b+%d.mp4", filepath.Base(dir), l.name, n)
 			l.sources = append(l.sources, job.Source{Bucket: uploads, Key: key, ETag: "e", Sequencer: "10"})
 		}
-		err := l.open()
-		at.lanes = append(at.lanes, l)
+		err := os.MkdirAll(l.dir, 0o700)
 		if err == nil {
-			err = s.seed(l)
+			l.parts, err = on.build(dir, l.name)
 		}
 		if err != nil {
+			return nil, errors.Join(err, at.close())
+		}
+		at.lanes = append(at.lanes, l)
+	}
+	for _, l := range at.lanes { // Now the times of the story begin to run.
+		if err := s.seed(l); err != nil {
 			return nil, errors.Join(err, at.close())
 		}
 	}
 	return at, nil
 }
 
-func (l *track) open() (err error) {
-	if err := os.MkdirAll(l.dir, 0o700); err != nil {
-		return err
-	}
-	if l.db, err = database.Open(filepath.Join(l.dir, databaseFile)); err != nil {
-		return err
-	}
-	for _, what := range []string{workQueue, timerQueue, deadQueue} {
-		if l.queues[what], err = openQueue(l.db, what); err != nil {
-			return err
-		}
-	}
-	l.ledger, err = ledger.NewEmbedded(l.db, ledger.EmbeddedConfig{})
-	return err
-}
-
 func (s *site) close() (err error) {
 	for _, l := range s.lanes {
-		if l.db != nil {
-			err = errors.Join(err, l.db.Close())
-		}
+		err = errors.Join(err, l.parts.close())
 	}
 	return err
 }
@@ -162,7 +145,7 @@ func (l *track) succeeded(announced bool) error {
 }
 
 // stories are the ways to a crash point.
-func stories() map[string]story {
+func stories(p pace) map[string]story {
 	upload := func(l *track) error { return l.send(workQueue, event(l.sources...), 0) }
 	each := func(weight int) func(*track) error {
 		return func(l *track) error {
@@ -203,7 +186,7 @@ func stories() map[string]story {
 				return l.send(workQueue, letter.Encode(), delay)
 			}
 			err := l.record(2, 0, time.Now(), func(r *job.Record) { r.State = job.Queued })
-			return errors.Join(err, requeue(1, 0), requeue(2, 2*time.Second))
+			return errors.Join(err, requeue(1, 0), requeue(2, p.soon))
 		}},
 		"retry":           {jobs: 1, script: succeeds, seed: retry(job.Dead)},
 		"retry cancelled": {jobs: 1, script: succeeds, seed: retry(job.Cancelled)},
@@ -219,19 +202,19 @@ func stories() map[string]story {
 			return errors.Join(l.succeeded(false), upload(l))
 		}},
 		"duplicate": {jobs: 1, script: succeeds, seed: func(l *track) error {
-			return errors.Join(l.record(1, 1, time.Now().Add(2*time.Second), nil), l.timer(1, time.Now(), 2*time.Second), upload(l))
+			return errors.Join(l.record(1, 1, time.Now().Add(p.soon), nil), l.timer(1, time.Now(), p.soon), upload(l))
 		}},
 		"unclaimed": {jobs: 1, script: succeeds, seed: func(l *track) error {
-			return errors.Join(l.timer(1, time.Now(), 0), l.send(workQueue, event(l.sources...), 3*time.Second))
+			return errors.Join(l.timer(1, time.Now(), 0), l.send(workQueue, event(l.sources...), p.later))
 		}},
 		"newer fence": {jobs: 1, script: succeeds, seed: func(l *track) error {
-			return errors.Join(l.record(2, 1, time.Now().Add(lease), nil), l.timer(1, time.Now(), 0), l.timer(2, time.Now(), 3*time.Second))
+			return errors.Join(l.record(2, 1, time.Now().Add(p.lease), nil), l.timer(1, time.Now(), 0), l.timer(2, time.Now(), p.later))
 		}},
-		"lease live":        held(0, 1, 3*time.Second, 0, nil),
-		"old timer":         held(0, 1, 3*time.Second, 8*24*time.Hour, nil),
+		"lease live":        held(0, 1, p.later, 0, nil),
+		"old timer":         held(0, 1, p.later, 8*24*time.Hour, nil),
 		"lease over":        held(0, 1, -time.Minute, 0, nil),
 		"last attempt lost": held(0, maxAttempts, -time.Minute, 0, nil),
-		"not due":           held(0, 1, 0, 0, func(r *job.Record) { r.State, r.DueAt = job.Failed, time.Now().Add(3*time.Second) }),
+		"not due":           held(0, 1, 0, 0, func(r *job.Record) { r.State, r.DueAt = job.Failed, time.Now().Add(p.later) }),
 		"due":               held(0, 1, 0, 0, func(r *job.Record) { r.State, r.DueAt = job.Failed, time.Now() }),
 		"queued":            held(0, 0, 0, 0, func(r *job.Record) { r.State = job.Queued }),
 		"unannounced timer": {jobs: 1, script: succeeds, seed: func(l *track) error {
@@ -248,30 +231,6 @@ func held(delay time.Duration, attempt int, until, age time.Duration, change fun
 	return story{jobs: 1, script: succeeds, seed: func(l *track) error {
 		return errors.Join(l.record(1, attempt, time.Now().Add(until), change), l.timer(1, time.Now().Add(-age), delay))
 	}}
-}
-
-// receivedBefore has the messages of the work queue received n times already.
-func (l *track) receivedBefore(n int) error {
-	_, err := l.db.Exec("UPDATE queue_messages SET received = ? WHERE queue = ?", n, workQueue)
-	return err
-}
-
-// letters returns the bodies that lie in a queue, visible or not, without
-// touching them.
-func (l *track) letters(what string) (bodies [][]byte, err error) {
-	rows, err := l.db.Query("SELECT body FROM queue_messages WHERE queue = ?", what)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var body []byte
-		if err := rows.Scan(&body); err != nil {
-			return nil, err
-		}
-		bodies = append(bodies, body)
-	}
-	return bodies, rows.Err()
 }
 
 // journal returns the lines that the processes of the site wrote, by lane.

@@ -20,6 +20,11 @@ the step late. What it writes late is refused, or changes nothing; the result st
 still running the job when the first goes on, so that nothing but the fence tells them apart.
 `
 
+const serversText = `The same with the queues in ElasticMQ and the ledger in dynalite, by the code that talks to SQS and DynamoDB. Nobody can look into a queue of theirs
+without disturbing it, so the invariant is not checked on what the crash left, only by how everything ends. Leases are longer there, because
+delays are whole seconds, and so is the ledger's clock.
+`
+
 // keepTable logs a table, and writes it to the file that the environment names,
 // if it names one and all went well.
 func keepTable(t *testing.T, how int, table string) {

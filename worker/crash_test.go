@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/motionmill/motionmill/cloudtest"
 )
 
 // TestMain runs the tests, or one of their worker processes.
@@ -32,30 +34,20 @@ const (
 	// point, defaultRounds when it is not set.
 	roundsVariable = "MOTIONMILL_CRASH_ROUNDS"
 	defaultRounds  = 20
+	// roundsOnServers is few: delays are whole seconds there, and leases long.
+	roundsOnServers = 2
 	// tableVariable names a file that the table of the matrix is written to.
 	tableVariable = "MOTIONMILL_CRASH_TABLE"
 	// pointVariable is a pattern of the points that are tried; all when it is not set.
 	pointVariable = "MOTIONMILL_CRASH_POINTS"
-
-	// lanesOfKill is how many rounds one process serves: each has a worker, queues
-	// and jobs of its own, and the process dies when all of them stand at the point.
-	lanesOfKill = 10
-	// together is how many processes are under way at once; they mostly wait.
-	together = 16
-	patience = 60 * time.Second
 )
 
 // TestCrashMatrix kills a real worker process before and after each step of
 // the protocol, checks the invariant on what it left, has another process
 // finish, and checks that nothing was lost or done twice.
 func TestCrashMatrix(t *testing.T) {
-	var trials []*trial
-	for _, p := range points() {
-		for _, side := range []string{before, after} {
-			trials = append(trials, &trial{point: p, side: side, action: byKill, want: p.side(side)})
-		}
-	}
-	runTrials(t, trials)
+	trials := kills()
+	runTrials(t, nil, defaultRounds, trials)
 	keepTable(t, os.O_TRUNC, "# The crash matrix\n\n"+matrixText+"\n"+matrix(trials))
 }
 
@@ -63,7 +55,43 @@ func TestCrashMatrix(t *testing.T) {
 // process finish its jobs, or begin them, and lets it go on: the late write
 // must be refused, and what it makes late must not become the result.
 func TestStoppedWorker(t *testing.T) {
-	var trials []*trial
+	trials := stops()
+	runTrials(t, nil, defaultRounds, trials)
+	keepTable(t, os.O_APPEND, "\n## Stopped and late\n\n"+lateText+"\n"+late(trials))
+}
+
+// TestCrashMatrixOnServers makes the trials of TestCrashMatrix and of
+// TestStoppedWorker on servers that stand in for AWS: the queues in ElasticMQ,
+// and the ledger in dynalite, since moto's conditional writes are not atomic.
+func TestCrashMatrixOnServers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes more than a minute")
+	}
+	on := &servers{Queues: *cloudtest.ElasticMQ(t).BaseEndpoint, Ledger: *cloudtest.Dynalite(t).BaseEndpoint}
+	truth, err := on.openLedger()
+	if err == nil {
+		err = truth.EnsureTable(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	killed, stopped := kills(), stops()
+	runTrials(t, on, roundsOnServers, slices.Concat(killed, stopped))
+	keepTable(t, os.O_APPEND, "\n## On servers\n\n"+serversText+"\n"+matrix(killed)+"\n"+late(stopped))
+}
+
+// kills lists the trials of the matrix, in pairs.
+func kills() (trials []*trial) {
+	for _, p := range points() {
+		for _, side := range []string{before, after} {
+			trials = append(trials, &trial{point: p, side: side, action: byKill, want: p.side(side)})
+		}
+	}
+	return trials
+}
+
+// stops lists the trials in which a process is stopped.
+func stops() (trials []*trial) {
 	for _, p := range points() {
 		if p.frozen != nil {
 			trials = append(trials, &trial{point: p, side: before, action: byStop, want: *p.frozen})
@@ -72,8 +100,7 @@ func TestStoppedWorker(t *testing.T) {
 			trials = append(trials, &trial{point: p, side: meanwhile, action: byStop, want: *p.frozen})
 		}
 	}
-	runTrials(t, trials)
-	keepTable(t, os.O_APPEND, "\n## Stopped and late\n\n"+lateText+"\n"+late(trials))
+	return trials
 }
 
 // trial is one side of a point, over all its rounds.
@@ -86,10 +113,18 @@ type trial struct {
 	mu     sync.Mutex
 	rounds int // that went as they must
 	wrong  []string
-	// starved counts attempts of clean workers that the machine was too busy to
-	// renew within the short leases here. They are charged, as they must be, and
-	// say nothing of the crash, as long as they are few.
+	// starved counts attempts, of workers that lived on, that the machine was too
+	// busy to renew within the short leases here. They are charged, as they must
+	// be, and say nothing of the crash, as long as they are few.
 	starved int
+}
+
+// name is that of the trial's subtest.
+func (t *trial) name() string {
+	if t.action == byStop {
+		return t.point.name + "/stopped " + t.side
+	}
+	return t.point.name + "/" + t.side
 }
 
 func (t *trial) fail(format string, args ...any) {
@@ -98,11 +133,10 @@ func (t *trial) fail(format string, args ...any) {
 	t.wrong = append(t.wrong, fmt.Sprintf(format, args...))
 }
 
-// runTrials runs all rounds of all trials, several processes at a time, and
-// reports each trial as a subtest.
-func runTrials(t *testing.T, trials []*trial) {
+// runTrials runs all rounds of all trials, several processes at a time, on the
+// servers, nil for embedded stages, and reports each trial as a subtest.
+func runTrials(t *testing.T, on *servers, rounds int, trials []*trial) {
 	t.Helper()
-	rounds := defaultRounds
 	if text := os.Getenv(roundsVariable); text != "" {
 		var err error
 		if rounds, err = strconv.Atoi(text); err != nil || rounds < 1 {
@@ -114,9 +148,9 @@ func runTrials(t *testing.T, trials []*trial) {
 		t.Fatal(err)
 	}
 	dir := roundsFolder(t)
-	limit := make(chan struct{}, together)
+	limit := make(chan struct{}, on.pace().together)
 	var group sync.WaitGroup
-	for left := rounds; left > 0; left -= lanesOfKill {
+	for left := rounds; left > 0; left -= on.pace().lanes {
 		for i, one := range trials {
 			if !wanted.MatchString(one.point.name) {
 				continue
@@ -125,7 +159,7 @@ func runTrials(t *testing.T, trials []*trial) {
 			limit <- struct{}{}
 			group.Go(func() {
 				defer func() { <-limit }()
-				if err := one.run(folder, min(left, lanesOfKill)); err != nil {
+				if err := one.run(folder, on, min(left, on.pace().lanes)); err != nil {
 					one.fail("%v", err)
 				}
 			})
@@ -134,12 +168,12 @@ func runTrials(t *testing.T, trials []*trial) {
 	group.Wait()
 	for _, one := range trials {
 		if wanted.MatchString(one.point.name) {
-			t.Run(one.point.name+"/"+one.side, func(t *testing.T) {
+			t.Run(one.name(), func(t *testing.T) {
 				for _, wrong := range one.wrong {
 					t.Error(wrong)
 				}
 				if one.starved > 1+rounds/4 {
-					t.Errorf("%d attempts of clean workers were lost in %d rounds", one.starved, rounds)
+					t.Errorf("%d attempts of workers that lived on were lost in %d rounds", one.starved, rounds)
 				}
 				if one.rounds != rounds {
 					t.Errorf("%d rounds of %d went as they must", one.rounds, rounds)
@@ -165,13 +199,14 @@ func roundsFolder(t *testing.T) string {
 }
 
 // run does as many rounds as there are lanes, with one victim.
-func (t *trial) run(dir string, lanes int) (err error) {
+func (t *trial) run(dir string, on *servers, lanes int) (err error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	p := on.pace()
+	ctx, cancel := context.WithTimeout(context.Background(), p.patience)
 	defer cancel()
-	s, err := openSite(dir, stories()[t.point.story], lanes)
+	s, err := openSite(dir, on, stories(p)[t.point.story], lanes)
 	if err != nil {
 		return err
 	}
@@ -244,7 +279,7 @@ func (t *trial) judge(s *site, clean *child) error {
 		if err != nil {
 			return err
 		}
-		if t.action == byStop && t.point.refused != "" && !slices.ContainsFunc(journal[l.name], func(e entry) bool { return e.what == "refused-"+t.point.refused }) {
+		if t.action == byStop && t.point.refused != "" && !slices.ContainsFunc(journal[l.name], t.refusal) {
 			wrong = append(wrong, "the late write was not refused")
 		}
 		if len(wrong) == 0 {
@@ -255,6 +290,12 @@ func (t *trial) judge(s *site, clean *child) error {
 		}
 	}
 	return nil
+}
+
+// refusal tells whether an entry says that the late write was not made. The
+// one of a process that was stopped for long while it was ending may not be tried.
+func (t *trial) refusal(e entry) bool {
+	return e.what == "refused-"+t.point.refused || e.what == "too-late-"+t.point.refused && t.point.call == "run put queued"
 }
 
 func (t *trial) hungry() {
@@ -280,8 +321,8 @@ type child struct {
 // start starts a worker process on the site: a victim, or a clean one.
 func (s *site) start(ctx context.Context, t *trial, victim bool) (*child, error) {
 	todo := plan{
-		Folder: s.dir, Victim: victim, Script: s.story.script, MaxAttempts: maxAttempts,
-		Lease: lease * time.Duration(max(s.story.jobs, 1)), Grace: 10 * time.Second,
+		Folder: s.dir, Servers: s.servers, Victim: victim, Script: s.story.script, MaxAttempts: maxAttempts,
+		Lease: s.servers.pace().lease * time.Duration(max(s.story.jobs, 1)), Grace: 10 * time.Second,
 	}
 	todo.Hold = !victim && t.side == meanwhile
 	if victim {
@@ -386,12 +427,12 @@ func (s *site) mark(name string) error {
 	return os.WriteFile(filepath.Join(s.dir, name), nil, 0o600)
 }
 
-// contested tells whether on every lane a job runs that ran before, in the
-// process that is stopped.
+// contested tells whether on every lane a job runs that the process which is
+// stopped holds too, in fence 1.
 func (s *site) contested() (bool, error) {
 	journal, err := s.journal()
 	for _, l := range s.lanes {
-		if len(fences(journal[l.name], "run", l.id(0))) < 2 {
+		if !slices.Contains(fences(journal[l.name], "run", l.id(0)), 2) {
 			return false, err
 		}
 	}
@@ -431,9 +472,9 @@ func (c *child) warnings(lane string) (text string) {
 	return text
 }
 
-// await polls the database until done says so.
+// await polls the stages until done says so.
 func (s *site) await(ctx context.Context, what string, done func() (bool, error)) error {
-	poll := time.NewTicker(100 * time.Millisecond)
+	poll := time.NewTicker(s.servers.pace().look)
 	defer poll.Stop()
 	for {
 		if ok, err := done(); ok || err != nil {
@@ -458,9 +499,9 @@ func (s *site) explain(t *trial, c *child, err error) error {
 			}
 		}
 		for _, what := range []string{workQueue, timerQueue} {
-			bodies, reading := l.letters(what)
-			for _, body := range bodies {
-				text += fmt.Sprintf("\n%s %s: %s", l.name, what, body)
+			left, reading := l.left(what)
+			for _, one := range left {
+				text += fmt.Sprintf("\n%s %s: %s", l.name, what, one)
 			}
 			err = errors.Join(err, reading)
 		}

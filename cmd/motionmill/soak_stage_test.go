@@ -72,14 +72,16 @@ func soakSeam() seam {
 	}
 }
 
-// soakStage is an embedded stage for a soak: the object store in a process of
-// its own, a proxy before it, and one database.
+// soakStage is a stage for a soak. The embedded one has the object store in a
+// process of its own, a proxy before it, and one database.
 type soakStage struct {
 	soak.Stage
 	t     *testing.T
-	local *local.Stage
-	proxy *soak.Proxy
+	local *local.Stage // of the embedded stage only
+	proxy *soak.Proxy  // so is this
 	dice  *soak.Dice
+	// dir is the folder in which workers have theirs.
+	dir string
 	// parts are the stage as its workers have it, and notices the queue of the object store.
 	parts, notices *stage
 	objects        *store.Store
@@ -91,25 +93,19 @@ type soakStage struct {
 // newSoakStage starts the stage. It ends with the test; its logs stay when the test fails.
 func newSoakStage(t *testing.T, seed uint64) *soakStage {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "soak-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if !t.Failed() {
-			_ = os.RemoveAll(dir) // What is left lies in the system's own folder.
-		}
-	})
+	dir := soakFolder(t)
 	opened, err := local.Open(local.Config{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = opened.Close() })
-	s := &soakStage{t: t, local: opened, notes: filepath.Join(dir, "faults"), logs: opened.LogsDir(), video: soakVideo(t)}
+	s := &soakStage{
+		t: t, local: opened, dir: filepath.Join(opened.Dir, "work"), notes: filepath.Join(dir, "faults"), logs: opened.LogsDir(), video: soakVideo(t),
+	}
 	s.parts, s.notices = s.openStage("work"), s.openStage("notices")
 	s.startObjects()
 	s.dice = soak.NewDice(soak.DiceConfig{Seed: seed, Chance: requestFaults})
-	if s.proxy, err = soak.NewProxy(opened.StoreURL(), s.dice); err != nil {
+	if s.proxy, err = soak.NewProxy(soak.ProxyConfig{Target: opened.StoreURL(), Dice: s.dice}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.proxy.Close() })
@@ -122,10 +118,25 @@ func newSoakStage(t *testing.T, seed uint64) *soakStage {
 	return s
 }
 
+// soakFolder makes a folder that stays when the test fails.
+func soakFolder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "soak-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if !t.Failed() {
+			_ = os.RemoveAll(dir) // What is left lies in the system's own folder.
+		}
+	})
+	return dir
+}
+
 // queueURL names a queue of the stage; what a killed worker had received is
 // visible again soon.
 func (s *soakStage) queueURL(name string) string {
-	return s.local.LedgerURL() + "?queue=" + name + "&visibility=" + (soakLease / 2).String()
+	return s.local.LedgerURL() + "?queue=" + name + "&visibility=" + soakVisibility.String()
 }
 
 // env is the environment of a process whose work queue has the name given.
@@ -173,10 +184,16 @@ func (s *soakStage) startObjects() {
 
 // worker returns the command of a worker process, whose object store is the proxy.
 func (s *soakStage) worker(name string, seed uint64) *exec.Cmd {
-	capacity := 2 + int(name[1])%2 // Of w1, w2, …: most of a job's time goes in waiting.
-	cmd := exec.Command(os.Args[0], "work", "--capacity", strconv.Itoa(capacity), "--lease", soakLease.String(), "--max-attempts", "50",
-		"--claim-schedule", "* * * * * *", "--sweep-schedule", "* * * * * *", "--grace", "300ms", "--work-dir", filepath.Join(s.local.Dir, "work"))
+	cmd := s.work(name, soakLease)
 	cmd.Env = append(s.env("work"), "AWS_ENDPOINT_URL_S3="+s.proxy.URL, soakWorker+"="+name, soakFaults+"="+s.notes, soakSeed+"="+strconv.FormatUint(seed, 10))
+	return cmd
+}
+
+// work returns the command of a worker process, without its environment.
+func (s *soakStage) work(name string, lease time.Duration) *exec.Cmd {
+	capacity := 2 + int(name[1])%2 // Of w1, w2, …: most of a job's time goes in waiting.
+	cmd := exec.Command(os.Args[0], "work", "--capacity", strconv.Itoa(capacity), "--lease", lease.String(), "--max-attempts", "50",
+		"--claim-schedule", "* * * * * *", "--sweep-schedule", "* * * * * *", "--grace", "300ms", "--work-dir", s.dir)
 	s.logTo(cmd, "workers")
 	return cmd
 }
@@ -234,9 +251,12 @@ func (s *soakStage) count(ctx context.Context) (map[string]int, error) {
 	return counts, nil
 }
 
-// faults adds those of the proxy to those that the workers noted.
+// faults adds those of the proxies to those that the workers noted.
 func (s *soakStage) faults() map[soak.Fault]int {
 	counts := s.dice.Counts()
+	if s.notes == "" {
+		return counts
+	}
 	notes, _ := os.ReadFile(s.notes) // There is none until the first fault.
 	for line := range strings.Lines(string(notes)) {
 		counts[soak.Fault(strings.TrimSpace(line))]++
@@ -258,7 +278,7 @@ func (s *soakStage) Get(ctx context.Context, key string) ([]byte, error) {
 func (s *soakStage) processes() (left []string) {
 	folders, _ := filepath.Glob("/proc/[0-9]*/cwd")
 	for _, link := range folders {
-		if at, err := os.Readlink(link); err == nil && strings.HasPrefix(at, filepath.Join(s.local.Dir, "work")) {
+		if at, err := os.Readlink(link); err == nil && strings.HasPrefix(at, s.dir) {
 			line, _ := os.ReadFile(filepath.Join(filepath.Dir(link), "cmdline"))
 			left = append(left, strings.ReplaceAll(string(line), "\x00", " "))
 		}

@@ -1,0 +1,150 @@
+package worker_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/motionmill/motionmill/job"
+	"github.com/motionmill/motionmill/ledger"
+	"github.com/motionmill/motionmill/local/database"
+	"github.com/motionmill/motionmill/queue"
+	"github.com/motionmill/motionmill/worker"
+)
+
+// The queues of a lane.
+const (
+	workQueue  = "work"
+	timerQueue = "in-progress"
+	deadQueue  = "dead-letter"
+)
+
+// visibility is how long a delivery stays hidden when its receiver was killed.
+const visibility = time.Second
+
+// parts are the queues and the ledger of one lane, as workers have them and as
+// the test looks at them.
+type parts struct {
+	ledger worker.Ledger
+	queues map[string]messages
+	db     *sql.DB // nil on servers
+	close  func() error
+}
+
+// messages is a queue whose messages are counted.
+type messages interface {
+	worker.Queue
+	Depth(ctx context.Context) (queue.Depth, error)
+}
+
+// pace is how fast things go on a kind of stage.
+type pace struct {
+	lease time.Duration
+	// soon is when what a story has due soon is due, and later, later.
+	soon, later time.Duration
+	// lanes is how many rounds one process serves: each has a worker, queues and
+	// jobs of its own, and the process dies when all of them stand at the point.
+	lanes int
+	// together is how many processes are under way at once; they mostly wait.
+	together int
+	// look is how often the test looks, patience how long a trial may take.
+	look, patience time.Duration
+}
+
+func embeddedPace() pace {
+	return pace{
+		lease: 800 * time.Millisecond, soon: 2 * time.Second, later: 3 * time.Second, lanes: 10, together: 16,
+		look: 100 * time.Millisecond, patience: time.Minute,
+	}
+}
+
+// openEmbedded opens a lane's database, and makes it first if there is none.
+func openEmbedded(folder, lane string) (*parts, error) {
+	db, err := database.Open(filepath.Join(folder, lane, "stage.sqlite"))
+	if err != nil {
+		return nil, err
+	}
+	p := &parts{queues: map[string]messages{}, db: db, close: db.Close}
+	for _, what := range []string{workQueue, timerQueue, deadQueue} {
+		p.queues[what], err = queue.NewEmbedded(db, what, queue.EmbeddedConfig{Visibility: visibility, Poll: 50 * time.Millisecond})
+		if err != nil {
+			return nil, err
+		}
+	}
+	p.ledger, err = ledger.NewEmbedded(db, ledger.EmbeddedConfig{})
+	return p, err
+}
+
+// receivedBefore has the messages of the work queue received n times already.
+func (p *parts) receivedBefore(n int) error {
+	if p.db == nil {
+		return p.receiveAll(n)
+	}
+	_, err := p.db.Exec("UPDATE queue_messages SET received = ? WHERE queue = ?", n, workQueue)
+	return err
+}
+
+// receiveAll receives each message of the work queue n times, and gives all
+// back at the end.
+func (p *parts) receiveAll(n int) error {
+	ctx, work := context.Background(), p.queues[workQueue]
+	depth, err := work.Depth(ctx)
+	if err != nil {
+		return err
+	}
+	var done []job.Message
+	for len(done) < depth.Visible {
+		got, err := work.Receive(ctx, 10, time.Second)
+		if err != nil {
+			return err
+		}
+		for _, m := range got {
+			hidden := time.Duration(0)
+			if m.Received == n {
+				done, hidden = append(done, m), time.Minute
+			}
+			if err := work.Hide(ctx, m.Receipt, hidden); err != nil {
+				return err
+			}
+		}
+	}
+	for _, m := range done {
+		if err := work.Hide(ctx, m.Receipt, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// letters returns the bodies that lie in an embedded queue, visible or not,
+// without touching them.
+func (p *parts) letters(what string) (bodies [][]byte, err error) {
+	rows, err := p.db.Query("SELECT body FROM queue_messages WHERE queue = ?", what)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var body []byte
+		if err := rows.Scan(&body); err != nil {
+			return nil, err
+		}
+		bodies = append(bodies, body)
+	}
+	return bodies, rows.Err()
+}
+
+// left tells what lies in a queue: the bodies, or on servers the counts.
+func (p *parts) left(what string) (texts []string, err error) {
+	if p.db == nil {
+		depth, err := p.queues[what].Depth(context.Background())
+		return []string{fmt.Sprintf("%+v", depth)}, err
+	}
+	bodies, err := p.letters(what)
+	for _, body := range bodies {
+		texts = append(texts, string(body))
+	}
+	return texts, err
+}
