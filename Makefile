@@ -30,11 +30,11 @@ crash: ## kill workers at every step of the protocol, 100 times each; writes doc
 model: ## search forty thousand schedules of the protocol for one that goes wrong
 	go test -count=1 -timeout 60m -run '^TestSchedules$$' -rapid.checks=20000 -v ./worker
 
-soak: ## work 1,000 jobs under kills, stops and a bad network, for at most 20 minutes; writes docs/soak.md
+soak: ## work 1,000 jobs under kills, stops and a bad network, for at most 15 minutes; writes docs/soak.md
 	@scripts/setup.sh test
 	MOTIONMILL_SOAK_JOBS=1000 MOTIONMILL_SOAK_TABLE=$(CURDIR)/docs/soak.md \
 	go test -count=1 -v -timeout 20m -run '^TestSoak$$' ./cmd/motionmill
-	PATH="$$PATH:$(cache)/testtools/bin" MOTIONMILL_SOAK_JOBS=150 MOTIONMILL_SOAK_TABLE=$(CURDIR)/docs/soak.md \
+	PATH="$$PATH:$(cache)/testtools/bin" MOTIONMILL_SOAK_JOBS=60 MOTIONMILL_SOAK_TABLE=$(CURDIR)/docs/soak.md \
 	go test -count=1 -v -timeout 20m -run '^TestSoakOnServers$$' ./cmd/motionmill
 
 mutants: ## leave out each rule of the protocol in turn: a test must fail; writes the table of docs/protocol.md

@@ -124,3 +124,25 @@ func TestABodyThatBreaksOffIsAskedForAgain(t *testing.T) {
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// TestAListThatBreaksOffIsAskedForAgain cuts the answer to a list in the middle.
+func TestAListThatBreaksOffIsAskedForAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const text = `<ListVersionsResult><Name>b</Name><IsTruncated>false</IsTruncated></ListVersionsResult>`
+		asked := 0
+		s := openWith(t, func(*http.Request) *http.Response {
+			if asked++; asked == 1 {
+				return reply(http.StatusOK, io.MultiReader(strings.NewReader(text[:40]), failing{}), len(text))
+			}
+			return reply(http.StatusOK, strings.NewReader(text), len(text))
+		}, 3, 0)
+		if _, _, err := s.Page(t.Context(), "b", "", store.Mark{}, 10); err != nil || asked != 2 {
+			t.Errorf("asked %d times: %v", asked, err)
+		}
+	})
+}
+
+// failing is the end of a body that the network cut.
+type failing struct{}
+
+func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

@@ -13,14 +13,17 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -90,8 +93,11 @@ func New(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	endpoint := ""
 	client := s3.NewFromConfig(shared, func(o *s3.Options) {
-		if shared.RetryMaxAttempts == 0 {
-			o.RetryMaxAttempts = cfg.Tries
+		if shared.Retryer == nil && shared.RetryMode == "" && shared.RetryMaxAttempts == 0 {
+			o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) {
+				s.MaxAttempts = cmp.Or(cfg.Tries, retry.DefaultMaxAttempts)
+				s.Retryables = append(s.Retryables, retry.IsErrorRetryableFunc(brokeOff))
+			})
 		}
 		if o.BaseEndpoint != nil {
 			endpoint = strings.TrimRight(*o.BaseEndpoint, "/")
@@ -174,3 +180,12 @@ func named(bucket, key string) error {
 }
 
 func uri(bucket, key string) string { return job.Source{Bucket: bucket, Key: key}.URI() }
+
+// brokeOff has a request made again whose answer broke off in the middle, which
+// the SDK takes for an answer that nobody can read.
+func brokeOff(err error) aws.Ternary {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return aws.TrueTernary
+	}
+	return aws.UnknownTernary
+}
