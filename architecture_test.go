@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"store":             {"job"},
 	"media":             {"job"},
 	"inference":         {"job"},
+	"inference/coco":    {}, // For commands and tests: no group names it.
 	"inference/starter": {}, // No group names it: commands and tests alone may import it.
 	"worker":            {"job"},
 	"worker/pipeline":   {"media", "inference", "store", "job"},

@@ -30,7 +30,8 @@ type matter interface {
 type Analyser struct {
 	choice Choice
 	used   []UsedModel
-	pose   poser
+	pose   poser // nil where people finds the points
+	people spotter
 	detect detector
 	matte  matter
 }
@@ -50,20 +51,31 @@ func (r *Runtime) NewAnalyser(choice Choice) (*Analyser, error) {
 		if err != nil {
 			return nil, err
 		}
-		switch m.Family {
-		case "heatmap":
-			a.pose, err = newHeatmap(n)
-		case "yolox":
-			a.detect, err = newYOLOX(n)
-		case "matte":
-			a.matte, err = newMatte(n)
-		}
-		if err != nil {
+		if err := a.add(n); err != nil {
 			return nil, err
 		}
 		a.used = append(a.used, UsedModel{Name: m.Name, Task: m.Task, Family: m.Family, SHA256: m.SHA256, Provider: n.provider})
 	}
 	return a, nil
+}
+
+// add makes the family of a network, which checks that the graph is one of it.
+func (a *Analyser) add(n *network) (err error) {
+	switch n.model.Family {
+	case "heatmap":
+		a.pose, err = newHeatmap(n)
+	case "simcc":
+		a.pose, err = newSimCC(n)
+	case "movenet":
+		a.pose, a.people, err = newMoveNet(n)
+	case "yolo-pose":
+		a.people, err = newYOLOPose(n)
+	case "yolox":
+		a.detect, err = newYOLOX(n)
+	case "matte":
+		a.matte, err = newMatte(n)
+	}
+	return err
 }
 
 // Used returns the models in the order detect, pose, matte, with the provider

@@ -277,7 +277,8 @@ func TestResultsAreInSourcePixels(t *testing.T) {
 	v.Width, v.Height = 160, 240
 	p := s.watch(t, s.analyser(true, false), v, 1)[0].People[0]
 	// The person's corner at 20,20, moved by the hundredth of the box (20; 40).
-	if want := [3]float64{2 * 20.2, 3 * 20.4, 0.9}; !closeTo(p.Raw[0][:], want[:]) || p.Keypoints[0] != p.Raw[0] {
+	// Distances are kept from the picture's edge, half a pixel before the middle of the first.
+	if want := [3]float64{2*20.7 - 0.5, 3*20.9 - 0.5, 0.9}; !closeTo(p.Raw[0][:], want[:]) || p.Keypoints[0] != p.Raw[0] {
 		t.Errorf("the first point is %v raw and %v, want %v", p.Raw[0], p.Keypoints[0], want)
 	}
 	if want := [4]float64{2 * 17.2, 3 * 14.4, 2 * 26, 3 * 52}; !closeTo(p.Box[:], want[:]) {

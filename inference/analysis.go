@@ -37,6 +37,8 @@ const (
 type link struct {
 	done  chan struct{}
 	after track
+	// look is where a pose model that follows by itself looks next, in frame px.
+	look rect
 }
 
 // frame is a place for one frame and all that is made of it.
@@ -166,17 +168,13 @@ func (r *analysis) process(ctx context.Context, f *frame) error {
 			return err
 		}
 	}
-	if r.pose == nil {
+	if r.pose == nil && r.people == nil {
 		return nil
 	}
-	before, err := f.older.wait(ctx)
-	if err != nil {
+	if err := r.see(ctx, f); err != nil {
 		return err
 	}
-	if err := r.follow(ctx, f, before); err != nil {
-		return err
-	}
-	before, err = f.old.wait(ctx)
+	before, err := f.old.wait(ctx)
 	if err != nil {
 		return err
 	}
@@ -186,6 +184,21 @@ func (r *analysis) process(ctx context.Context, f *frame) error {
 	}
 	close(f.own.done)
 	return nil
+}
+
+// see finds the followed person in f, in the way of the pose model.
+func (r *analysis) see(ctx context.Context, f *frame) error {
+	if r.people != nil {
+		return r.pick(ctx, f)
+	}
+	before, err := f.older.wait(ctx)
+	if err != nil {
+		return err
+	}
+	if self, ok := r.pose.(follower); ok {
+		return r.followItself(ctx, f, before, self)
+	}
+	return r.follow(ctx, f, before)
 }
 
 // follow finds the pose of the followed person in f, given what was known lag

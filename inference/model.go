@@ -27,7 +27,7 @@ type Model struct {
 // The families that this version can run, by task.
 var supported = map[string][]string{
 	TaskDetect: {"yolox"},
-	TaskPose:   {"heatmap"},
+	TaskPose:   {"heatmap", "movenet", "simcc", "yolo-pose"},
 	TaskMatte:  {"matte"},
 }
 
@@ -45,9 +45,9 @@ func (m Model) Supported() error {
 			fmt.Sprintf("family %s is not supported by this version (supported: %s)", m.Family, text),
 			"Choose another model with --model "+m.Task+"=NAME; motionmill models list shows them", nil)
 	}
-	if m.Input.Type != "float32" {
+	if m.Input.Type != "float32" && m.Input.Type != "int32" {
 		return job.Fail(job.ModelMissing, op, m.Name,
-			fmt.Sprintf("input type %s is not supported by this version (supported: float32)", m.Input.Type),
+			fmt.Sprintf("input type %s is not supported by this version (supported: float32, int32)", m.Input.Type),
 			"Choose another model with --model "+m.Task+"=NAME; motionmill models list shows them", nil)
 	}
 	return nil

@@ -118,12 +118,12 @@ func (s *ortSession) Close() error { return s.session.Destroy() }
 // NewRunner makes the input tensor, and every output tensor whose shape the
 // graph fixes; the others are made anew in each run.
 func (s *ortSession) NewRunner(_ string, shape []int64) (runner, error) {
-	input, err := ort.NewEmptyTensor[float32](ort.Shape(shape))
+	input, err := newFeed(s.inputs[0].Type, shape)
 	if err != nil {
-		return nil, fmt.Errorf("create input tensor: %w", err)
+		return nil, err
 	}
 	r := &ortRunner{session: s.session, input: input, infos: s.outputs, fixed: make([]ort.Value, len(s.outputs))}
-	r.inputs = []ort.Value{input}
+	r.inputs = []ort.Value{input.value}
 	r.values, r.out = make([]ort.Value, len(s.outputs)), make([]tensor, len(s.outputs))
 	for i, info := range s.outputs {
 		if info.Type != "float32" || !isFixed(info.Shape) {
@@ -151,7 +151,7 @@ func isFixed(shape []int64) bool {
 // ortRunner holds the tensors of one run at a time.
 type ortRunner struct {
 	session *ort.DynamicAdvancedSession
-	input   *ort.Tensor[float32]
+	input   *feed
 	inputs  []ort.Value
 	infos   []TensorInfo
 	fixed   []ort.Value // nil where the shape is known only after a run
@@ -159,9 +159,10 @@ type ortRunner struct {
 	out     []tensor
 }
 
-func (r *ortRunner) Input() []float32 { return r.input.GetData() }
+func (r *ortRunner) Input() []float32 { return r.input.floats }
 
 func (r *ortRunner) Run() ([]tensor, error) {
+	r.input.load()
 	copy(r.values, r.fixed)
 	if err := r.session.Run(r.inputs, r.values); err != nil {
 		return nil, err
@@ -203,7 +204,7 @@ func toFloats[T int32 | int64](values []T) []float32 {
 }
 
 func (r *ortRunner) Close() error {
-	err := r.input.Destroy()
+	err := r.input.value.Destroy()
 	for _, value := range r.fixed {
 		if value != nil {
 			err = errors.Join(err, value.Destroy())

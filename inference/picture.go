@@ -53,6 +53,32 @@ func crop(area rect, w, h int) placement {
 	}
 }
 
+// window is crop with samples in the middle of pixels, as in TensorFlow's resize.
+func window(area rect, w, h int) placement {
+	p := crop(area, w, h)
+	p.left, p.top = p.left+p.stepX/2-0.5, p.top+p.stepY/2-0.5
+	return p
+}
+
+// point brings a point of the input, whose samples lie in the middle of pixels,
+// back to the picture. A score of 0 or less means that there is no point.
+func (p placement) point(x, y, score float64) keypoint {
+	if score <= 0 {
+		return keypoint{}
+	}
+	return keypoint{
+		x:     p.left - p.stepX/2 + 0.5 + (x-float64(p.x))*p.stepX,
+		y:     p.top - p.stepY/2 + 0.5 + (y-float64(p.y))*p.stepY,
+		score: math.Min(score, 1),
+	}
+}
+
+// back brings a box of the input back to the picture, and cuts it at its edges.
+func (p placement) back(box rect, pic picture) rect {
+	corner := p.point(box.x, box.y, 1)
+	return rect{corner.x, corner.y, box.w * p.stepX, box.h * p.stepY}.within(float64(pic.width), float64(pic.height))
+}
+
 // place chooses the placement that a manifest asks for.
 func place(in Input, pic picture) placement {
 	switch in.Fit {

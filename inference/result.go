@@ -18,9 +18,16 @@ func (r *analysis) result(f *frame, smooth *smoother) Result {
 		Keypoints: make([][3]float64, len(f.seen.points)), Raw: make([][3]float64, len(f.seen.points)),
 	}
 	for i, point := range f.seen.points {
-		p.Raw[i] = [3]float64{point.x * sx, point.y * sy, point.score}
+		if point.score > 0 {
+			p.Raw[i] = [3]float64{scalePoint(point.x, sx), scalePoint(point.y, sy), point.score}
+		}
 	}
 	smooth.smooth(p.ID, f.time, max(p.Box[2], p.Box[3]), p.Raw, p.Keypoints)
 	out.People = append(out.People, p)
 	return out
 }
+
+// scalePoint brings a coordinate to a picture of another size. A whole number
+// is the middle of a pixel; what is kept is the distance from the picture's
+// edge, half a pixel before the middle of the first.
+func scalePoint(at, scale float64) float64 { return (at+0.5)*scale - 0.5 }

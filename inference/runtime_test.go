@@ -194,6 +194,7 @@ func TestModelThatIsNoGraphOrAnother(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	unsupported.Family = "telepathy"
 	_, err = r.NewAnalyser(Choice{Pose: &unsupported})
 	wantKind(t, err, job.ModelMissing)
 }

@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -148,27 +149,24 @@ func (d *yolox) decodeBoxes(data []float32, out []tensor) []detection {
 	return found
 }
 
+// placed is a detection, or something that lies where one does.
+type placed interface{ detected() detection }
+
+func (d detection) detected() detection { return d }
+
 // suppress keeps, best first, the boxes that overlap no better one by more than maxIoU.
-func suppress(found []detection, maxIoU float64) []detection {
+func suppress[T placed](found []T, maxIoU float64) []T {
 	sortByScore(found)
 	kept := found[:0]
 	for _, f := range found {
-		if !slices.ContainsFunc(kept, func(k detection) bool { return overlap(k.box, f.box) > maxIoU }) {
+		box := f.detected().box
+		if !slices.ContainsFunc(kept, func(k T) bool { return overlap(k.detected().box, box) > maxIoU }) {
 			kept = append(kept, f)
 		}
 	}
 	return kept
 }
 
-func sortByScore(found []detection) {
-	slices.SortStableFunc(found, func(a, b detection) int {
-		switch {
-		case a.score > b.score:
-			return -1
-		case a.score < b.score:
-			return 1
-		default:
-			return 0
-		}
-	})
+func sortByScore[T placed](found []T) {
+	slices.SortStableFunc(found, func(a, b T) int { return cmp.Compare(b.detected().score, a.detected().score) })
 }

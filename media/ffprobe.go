@@ -178,9 +178,14 @@ func confined(demuxer container, limits Limits) []string {
 		"-protocol_whitelist", "file,pipe",
 		"-format_whitelist", whitelist(demuxer),
 		"-max_pixels", strconv.Itoa(padded(limits.MaxPixels)),
+		"-flags", exactCrop,
 		"-f", string(demuxer),
 	}
 }
+
+// exactCrop has decoders cut off on the left what the stream says is not to be
+// shown; without it ffmpeg 5.1 shows it, so as to keep rows aligned in memory.
+const exactCrop = "unaligned"
 
 // maxAlloc is the most memory that ffmpeg may ask for in one piece, in bytes:
 // room for the largest picture allowed in 16 bits and four channels.

@@ -21,6 +21,7 @@ func input(path string, info Info, limits Limits, threads int) *ffmpeg.Stream {
 		"format_whitelist":   whitelist(info.demuxer),
 		"f":                  string(info.demuxer),
 		"max_pixels":         strconv.Itoa(padded(limits.MaxPixels)),
+		"flags":              exactCrop,
 	}
 	if threads > 0 {
 		options["threads"] = strconv.Itoa(threads)

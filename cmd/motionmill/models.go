@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -18,7 +19,7 @@ func newModelsCommand() *cobra.Command {
 		Args:  subcommandOnly,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newModelsListCommand(), newModelsVerifyCommand(), newModelsInfoCommand())
+	cmd.AddCommand(newModelsListCommand(), newModelsVerifyCommand(), newModelsInfoCommand(), newModelsEvalCommand())
 	return cmd
 }
 
@@ -129,13 +130,16 @@ func errorText(err error) string {
 func newModelsInfoCommand() *cobra.Command {
 	var flags inferenceFlags
 	cmd := &cobra.Command{
-		Use:   "info NAME",
-		Short: "Print a model's manifest, and the inputs and outputs of its graph",
+		Use:   "info NAME|FILE.onnx",
+		Short: "Print a model's manifest, and the inputs and outputs of its graph; of a file, the manifest to save beside it",
 		Args:  exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			log, err := newLogger(cmd, slog.LevelWarn)
 			if err != nil {
 				return err
+			}
+			if filepath.Ext(args[0]) == ".onnx" { // The folders are not read: the manifest may be about to be written there.
+				return printFile(cmd, inference.Config{Library: flags.library, Provider: inference.ProviderCPU, Logger: log}, args[0])
 			}
 			engine, err := flags.engine(cmd, log)
 			if err != nil {
@@ -154,12 +158,7 @@ func printModel(cmd *cobra.Command, catalogue *inference.Catalogue, cfg inferenc
 	if err != nil {
 		return err
 	}
-	runtime, err := inference.Open(cfg)
-	if err != nil {
-		return missingError{err}
-	}
-	defer runtime.Close()
-	inputs, outputs, err := runtime.Describe(m)
+	inputs, outputs, err := describe(cfg, m)
 	if err != nil {
 		return err
 	}
@@ -177,11 +176,50 @@ func printModel(cmd *cobra.Command, catalogue *inference.Catalogue, cfg inferenc
 	if m.Note != "" {
 		fmt.Fprintln(out, "note    ", m.Note)
 	}
+	printTensors(out, "", inputs, outputs)
+	return nil
+}
+
+func printTensors(out io.Writer, before string, inputs, outputs []inference.TensorInfo) {
 	for _, t := range inputs {
-		fmt.Fprintf(out, "input    %s\n", t)
+		fmt.Fprintf(out, "%sinput    %s\n", before, t)
 	}
 	for _, t := range outputs {
-		fmt.Fprintf(out, "output   %s\n", t)
+		fmt.Fprintf(out, "%soutput   %s\n", before, t)
+	}
+}
+
+func describe(cfg inference.Config, m inference.Model) (inputs, outputs []inference.TensorInfo, err error) {
+	runtime, err := inference.Open(cfg)
+	if err != nil {
+		return nil, nil, missingError{err}
+	}
+	defer runtime.Close()
+	return runtime.Describe(m)
+}
+
+// printFile prints what a file's graph tells, as a manifest that can be saved as it is.
+func printFile(cmd *cobra.Command, cfg inference.Config, path string) error {
+	m, err := inference.FileModel(path)
+	if err != nil {
+		return err
+	}
+	inputs, outputs, err := describe(cfg, m)
+	if err != nil {
+		return err
+	}
+	manifest, ok := inference.Draft(m, inputs, outputs)
+	if wantsJSON(cmd) {
+		printJSON(cmd.OutOrStdout(), map[string]any{"sha256": m.SHA256, "inputs": inputs, "outputs": outputs, "manifest": manifest})
+	} else {
+		printTensors(cmd.OutOrStdout(), "# ", inputs, outputs)
+		fmt.Fprint(cmd.OutOrStdout(), manifest)
+	}
+	if !ok {
+		return statusError{fmt.Errorf("read model %s: the graph is of no family of this version; write its manifest by hand", m.Path), statusFailed}
+	}
+	if !wantsJSON(cmd) {
+		fmt.Fprintln(cmd.ErrOrStderr(), "Save it beside the file. Colour, mean, std and pad are what the family usually has: a graph does not tell them.")
 	}
 	return nil
 }

@@ -1,0 +1,114 @@
+package inference
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/motionmill/motionmill/job"
+)
+
+// FileModel returns a model of a file that has no manifest: only its graph can be
+// described (see Draft). A file that cannot be read is an error of kind model_missing.
+func FileModel(path string) (Model, error) {
+	m := Model{Path: path, folder: os.DirFS(filepath.Dir(path))}
+	m.File = filepath.Base(path)
+	m.Name = nameOf(m.File)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return m, job.Fail(job.ModelMissing, "read model", path, "the file cannot be read", "Name an .onnx file, or a model of models list", err)
+	}
+	sum := sha256.Sum256(data)
+	m.SHA256 = hex.EncodeToString(sum[:])
+	return m, nil
+}
+
+// nameOf makes a model's name of its file's.
+func nameOf(file string) string {
+	stem := strings.ToLower(strings.TrimSuffix(file, filepath.Ext(file)))
+	name := strings.TrimLeft(regexp.MustCompile(`[^a-z0-9._-]+`).ReplaceAllString(stem, "-"), "._-")
+	if name == "" {
+		return "model"
+	}
+	return name[:min(len(name), 100)]
+}
+
+// draft is what the shapes of a graph tell of its family.
+type draft struct{ task, family, fit, values, rest string }
+
+// Draft writes the manifest of a model of which only the graph is known. ok is
+// false when the graph is of no family of this version. What a graph does not tell
+// (colour, mean, std, pad) is what the family's models usually have.
+func Draft(m Model, inputs, outputs []TensorInfo) (manifest string, ok bool) {
+	if len(inputs) != 1 || len(inputs[0].Shape) != 4 || len(outputs) == 0 {
+		return "", false
+	}
+	in := inputs[0]
+	layout, h, w := "nchw", in.Shape[2], in.Shape[3]
+	if in.Shape[3] == 3 {
+		layout, h, w = "nhwc", in.Shape[1], in.Shape[2]
+	}
+	if w < 1 || h < 1 {
+		return "", false
+	}
+	d, ok := family(outputs, layout == "nhwc", w, h)
+	if !ok {
+		return "", false
+	}
+	return fmt.Sprintf(`schema: %s
+name: %s
+task: %s
+family: %s
+file: %q
+sha256: %s
+licence: unknown
+rank: 50
+input: {name: %q, width: %d, height: %d, layout: %s, type: %s, fit: %s, %s}
+%s`, ManifestSchema, m.Name, d.task, d.family, m.File, m.SHA256, in.Name, w, h, layout, in.Type, d.fit, d.values, d.rest), true
+}
+
+// family tells the family by the outputs' shapes, given the input's. Poses are
+// recognised by COCO's 17 points.
+func family(outputs []TensorInfo, nhwc bool, w, h int64) (draft, bool) {
+	const (
+		imagenet = "colour: rgb, mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375]"
+		unit     = "colour: rgb, mean: [0, 0, 0], std: [255, 255, 255]"
+		coco     = "keypoints: coco17\n"
+	)
+	shape := outputs[0].Shape
+	yolo := fixedAs(shape, 0, 56, 0) || fixedAs(shape, 0, 0, 57)
+	cells := w/8*(h/8) + w/16*(h/16) + w/32*(h/32)
+	switch {
+	case nhwc && (fixedAs(shape, 0, 1, 17, 3) || fixedAs(shape, 0, 0, 56)):
+		return draft{TaskPose, "movenet", FitLetterboxCentre, "colour: rgb, pad: 0", coco}, true
+	case !nhwc && yolo:
+		return draft{TaskPose, "yolo-pose", FitLetterboxCentre, unit + ", pad: 114", coco}, true
+	case len(outputs) == 2 && fixedAs(shape, 0, 17, 2*w) && fixedAs(outputs[1].Shape, 0, 17, 2*h):
+		return draft{TaskPose, "simcc", FitAffine, imagenet, coco + "options: {split: 2}\n"}, true
+	case fixedAs(shape, 0, 17, 0, 0) && shape[2] > 0 && h%shape[2] == 0 && h/shape[2]*shape[3] == w:
+		return draft{TaskPose, "heatmap", FitAffine, imagenet, coco + "options: {decode: dark}\n"}, true
+	case !nhwc && fixedAs(shape, 0, cells, 85):
+		return draft{TaskDetect, "yolox", FitLetterboxTopLeft, "colour: bgr, pad: 114", "classes: coco80\n"}, true
+	case fixedAs(shape, 0, 1, h, w) || fixedAs(shape, 0, h, w, 1):
+		return draft{TaskMatte, "matte", FitStretch, unit, ""}, true
+	default:
+		return draft{}, false
+	}
+}
+
+// fixedAs tells whether a graph's shape has the dimensions; 0 is any.
+func fixedAs(shape []int64, dims ...int64) bool {
+	if len(shape) != len(dims) {
+		return false
+	}
+	for i, n := range dims {
+		if n > 0 && shape[i] != n {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,96 @@
+package inference
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/motionmill/motionmill/inference/starter"
+	"github.com/motionmill/motionmill/job"
+)
+
+func TestDraftsOfRealGraphs(t *testing.T) {
+	r := openRuntime(t)
+	catalogue, err := LoadCatalogue([]string{testdata(t, "models")}, starter.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, known := range catalogue.List() {
+		t.Run(known.Name, func(t *testing.T) {
+			path := known.Path
+			if known.BuiltIn {
+				path = filepath.Join("starter", known.File)
+			}
+			m, err := FileModel(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			inputs, outputs, err := r.Describe(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, ok := Draft(m, inputs, outputs)
+			if supported := known.Supported() == nil; ok != supported {
+				t.Fatalf("drafted %v, supported %v: %s", ok, supported, text)
+			}
+			if !ok {
+				return
+			}
+			got, err := ParseManifest([]byte(text))
+			if err != nil {
+				t.Fatalf("%v: %s", err, text)
+			}
+			want := known.Manifest
+			// What no graph tells.
+			got.Name, got.Licence, got.Source, got.Rank, got.Note = want.Name, want.Licence, want.Source, want.Rank, want.Note
+			got.Options, want.Options = nil, nil
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestDraftOfAnyFileName(t *testing.T) {
+	out := []TensorInfo{{"out", "float32", []int64{1, 1, 64, 64}}}
+	for file, want := range map[string]string{
+		"My model: \"v2\" (end2end).onnx":        "my-model-v2-end2end-",
+		"ü.onnx":                                 "model",
+		strings.Repeat("long", 50) + ".onnx":     strings.Repeat("long", 25),
+		"_MODNet.photographic.portrait-512.onnx": "modnet.photographic.portrait-512",
+	} {
+		path := filepath.Join(t.TempDir(), file)
+		if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m, err := FileModel(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, ok := Draft(m, []TensorInfo{{"in", "float32", []int64{1, 3, 64, 64}}}, out)
+		got, err := ParseManifest([]byte(text))
+		if !ok || err != nil || got.Name != want || got.File != file {
+			t.Errorf("%s: drafted %v, name %q, file %q, error %v", file, ok, got.Name, got.File, err)
+		}
+	}
+}
+
+func TestNoDraft(t *testing.T) {
+	picture := []TensorInfo{{"in", "float32", []int64{1, 3, 64, 64}}}
+	for name, c := range map[string][2][]TensorInfo{
+		"no output":        {picture, nil},
+		"other output":     {picture, {{"out", "float32", []int64{1, 1000}}}},
+		"two inputs":       {append(picture, picture...), {{"out", "float32", []int64{1, 1, 64, 64}}}},
+		"no picture":       {{{"in", "float32", []int64{1, 100}}}, {{"out", "float32", []int64{1, 1, 64, 64}}}},
+		"a size of chance": {{{"in", "float32", []int64{1, 3, -1, -1}}}, {{"out", "float32", []int64{1, 56, -1}}}},
+	} {
+		if text, ok := Draft(Model{}, c[0], c[1]); ok {
+			t.Errorf("%s: drafted %s", name, text)
+		}
+	}
+	_, err := FileModel(filepath.Join(t.TempDir(), "nothing.onnx"))
+	wantKind(t, err, job.ModelMissing)
+}

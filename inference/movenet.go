@@ -1,0 +1,189 @@
+package inference
+
+import (
+	"math"
+	"slices"
+)
+
+// newMoveNet tells by the output which MoveNet it is: one pose (1 × 1 × points × 3),
+// or several (1 × people × 3·points + 5). The other result is nil.
+func newMoveNet(n *network) (one poser, several spotter, err error) {
+	m := n.model
+	if m.Input.Fit != FitLetterboxCentre {
+		return nil, nil, badManifest(m, wrongField("input.fit", "is %q, the family movenet needs %q", m.Input.Fit, FitLetterboxCentre))
+	}
+	_, outputs := n.session.Info()
+	points := len(m.Points.Names)
+	single, multi := movenetShapes(points)
+	if len(outputs) > 0 && outputs[0].Type == "float32" {
+		switch shape := outputs[0].Shape; {
+		case fits(shape, single):
+			one, err = newMoveNetSingle(n)
+			return one, nil, err
+		case fits(shape, multi):
+			several, err = newMoveNetMulti(n)
+			return nil, several, err
+		}
+	}
+	return nil, nil, mismatch(m, "the graph's outputs are %v, the family movenet with %d keypoints gives float32%v or float32[1 n %d] first",
+		outputs, points, single, multi[2])
+}
+
+func movenetShapes(points int) (single, multi []int64) {
+	return []int64{1, 1, int64(points), 3}, []int64{1, -1, int64(3*points + 5)}
+}
+
+// movenetSingle finds the points of one person in a square of the frame: at
+// first the whole with its padding, then the surroundings of the person. After
+// TensorFlow's tutorial movenet.ipynb.
+type movenetSingle struct {
+	network         *network
+	fill            filler
+	minScore        float64
+	points          int
+	hips, shoulders [2]int // indices of points
+}
+
+func newMoveNetSingle(n *network) (*movenetSingle, error) {
+	m := n.model
+	s := &movenetSingle{network: n, fill: newFiller(m.Input), points: len(m.Points.Names)}
+	if m.Input.Pad != 0 {
+		return nil, badManifest(m, wrongField("input.pad", "is %v, the family movenet pads with 0", m.Input.Pad))
+	}
+	err := m.knownOptions("min_score")
+	if err == nil {
+		s.minScore, err = m.number("min_score", defaultMinScore, 0, 1)
+	}
+	for i, name := range []string{"left_hip", "right_hip", "left_shoulder", "right_shoulder"} {
+		at := slices.Index(m.Points.Names, name)
+		if at < 0 && err == nil {
+			err = wrongField("keypoints", "does not name %s, by which the family movenet follows a person", name)
+		}
+		if i < 2 {
+			s.hips[i] = at
+		} else {
+			s.shoulders[i-2] = at
+		}
+	}
+	if err != nil {
+		return nil, badManifest(m, err)
+	}
+	return s, nil
+}
+
+// minimum is the mean score from which a pose is taken for a person's.
+func (s *movenetSingle) minimum() float64 { return s.minScore }
+
+// estimate finds the points of the person in box, which may be the whole frame,
+// and writes them into points, which must have one place for each. All are frame pixels.
+func (s *movenetSingle) estimate(pic picture, box rect, points []keypoint) error {
+	area := topDown(box, 1, float64(s.fill.width)/float64(s.fill.height))
+	place := window(area, s.fill.width, s.fill.height)
+	return s.network.use(func(l *lane) {
+		s.fill.fill(l.runner.Input(), pic, place, &l.scratch)
+	}, func(out []tensor) error {
+		if single, _ := movenetShapes(s.points); !fits(out[0].shape, single) || len(points) != s.points {
+			return mismatch(s.network.model, "its output has the shape %v, want %v", out[0].shape, single)
+		}
+		s.fill.relative(out[0].data, place, points)
+		return nil
+	})
+}
+
+// relative reads y, x, score of points, as shares of the input's height and width.
+func (f filler) relative(data []float32, place placement, points []keypoint) {
+	for i := range points {
+		v := data[i*3 : i*3+3]
+		points[i] = place.point(float64(v[1])*float64(f.width), float64(v[0])*float64(f.height), float64(v[2]))
+	}
+}
+
+// The numbers of following, from the tutorial.
+const (
+	movenetSure  = 0.2 // the least score of a point that counts
+	movenetTorso = 1.9 // how far to look, in distances of the torso from the middle of the hips
+	movenetBody  = 1.2 // and in those of the body
+)
+
+// next returns the square about the middle of the hips that holds the person
+// whole, or the frame where the torso is not seen or the square would not be smaller.
+func (s *movenetSingle) next(points []keypoint, w, h int) rect {
+	width, height := float64(w), float64(h)
+	whole := rect{0, 0, width, height}
+	sure := func(pair [2]int) bool {
+		return points[pair[0]].score > movenetSure || points[pair[1]].score > movenetSure
+	}
+	if !sure(s.hips) || !sure(s.shoulders) {
+		return whole
+	}
+	left, right := points[s.hips[0]], points[s.hips[1]]
+	x, y := (left.x+right.x)/2, (left.y+right.y)/2
+	half := 0.0
+	for i, p := range points {
+		away := math.Max(math.Abs(p.x-x), math.Abs(p.y-y))
+		if p.score > 0 && (slices.Contains(s.hips[:], i) || slices.Contains(s.shoulders[:], i)) {
+			half = math.Max(half, movenetTorso*away)
+		}
+		if p.score >= movenetSure {
+			half = math.Max(half, movenetBody*away)
+		}
+	}
+	half = math.Min(half, math.Max(math.Max(x, width-x), math.Max(y, height-y)))
+	if half > math.Max(width, height)/2 {
+		return whole
+	}
+	return rect{x - half, y - half, 2 * half, 2 * half}
+}
+
+// movenetMulti finds up to six people in the whole frame.
+type movenetMulti struct {
+	network  *network
+	fill     filler
+	minScore float64
+	points   int
+}
+
+func newMoveNetMulti(n *network) (*movenetMulti, error) {
+	m := n.model
+	s := &movenetMulti{network: n, fill: newFiller(m.Input), points: len(m.Points.Names)}
+	err := m.knownOptions("score")
+	if err == nil {
+		s.minScore, err = m.number("score", 0.25, 0, 1)
+	}
+	if err != nil {
+		return nil, badManifest(m, err)
+	}
+	return s, nil
+}
+
+// spot finds everyone in a frame with their points, best first. A row of the
+// output holds the points, then the box (top, left, bottom, right) and its score.
+func (s *movenetMulti) spot(pic picture) ([]person, error) {
+	place := letterbox(pic, s.fill.width, s.fill.height, true)
+	width, height := float64(s.fill.width), float64(s.fill.height)
+	var people []person
+	err := s.network.use(func(l *lane) {
+		s.fill.fill(l.runner.Input(), pic, place, &l.scratch)
+	}, func(out []tensor) error {
+		_, multi := movenetShapes(s.points)
+		if !fits(out[0].shape, multi) {
+			return mismatch(s.network.model, "its output has the shape %v, want [1 n %d]", out[0].shape, multi[2])
+		}
+		columns := int(multi[2])
+		for row := range slices.Chunk(out[0].data, columns) {
+			box := row[3*s.points:]
+			score := float64(box[4])
+			if score < s.minScore {
+				continue
+			}
+			left, top := float64(box[1])*width, float64(box[0])*height
+			area := rect{left, top, float64(box[3])*width - left, float64(box[2])*height - top}
+			p := person{detection: detection{place.back(area, pic), score}, points: make([]keypoint, s.points)}
+			s.fill.relative(row, place, p.points)
+			people = append(people, p)
+		}
+		sortByScore(people)
+		return nil
+	})
+	return people, err
+}

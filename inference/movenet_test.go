@@ -1,0 +1,157 @@
+package inference
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/motionmill/motionmill/job"
+)
+
+var aboutEqualPeople = cmp.Options{
+	cmp.AllowUnexported(person{}, detection{}, rect{}, keypoint{}), cmpopts.EquateApprox(0, 1e-4), cmpopts.EquateEmpty(),
+}
+
+func movenetModel(t *testing.T, kind, rest string) Model {
+	t.Helper()
+	return modelOf(t, manifestOf("p", "pose", "movenet",
+		"input: {name: in, width: 256, height: 256, layout: nhwc, type: "+kind+", fit: letterbox-centre}\n"+rest))
+}
+
+// plain is a picture of one colour.
+func plain(w, h int, r, g, b byte) picture {
+	p := picture{pix: make([]byte, w*h*3), width: w, height: h}
+	for i := range w * h {
+		p.pix[3*i], p.pix[3*i+1], p.pix[3*i+2] = r, g, b
+	}
+	return p
+}
+
+func TestMoveNetMultiFindsEveryone(t *testing.T) {
+	// A picture of 400 by 200 lies at 0.64 of its size in rows 64 to 191 of 256.
+	row := func(score float32) []float32 {
+		values := make([]float32, 56)
+		copy(values, []float32{0.375, 0.25, 0.9, 0.5, 0.75, 1.2}) // y, x, score of nose and left eye
+		copy(values[51:], []float32{0.375, 0.25, 0.625, 0.5, score})
+		return values
+	}
+	data := append(append(append(row(0.4), row(0.2)...), row(0.8)...), make([]float32, 3*56)...)
+	for _, kind := range []string{"int32", "float32"} {
+		t.Run(kind, func(t *testing.T) {
+			var input []float32
+			shape := []int64{1, 6, 56}
+			n := fakeNetwork(t, movenetModel(t, kind, "keypoints: coco17\n"), &fakeSession{
+				outputs: []TensorInfo{{Name: "out", Type: "float32", Shape: shape}},
+				respond: func(in []float32) ([]tensor, error) {
+					input = in
+					return []tensor{{name: "out", shape: shape, data: data}}, nil
+				},
+			})
+			one, several, err := newMoveNet(n)
+			if err != nil || one != nil {
+				t.Fatalf("one %v, error %v", one, err)
+			}
+			got, err := several.spot(plain(400, 200, 10, 20, 30))
+			if err != nil {
+				t.Fatal(err)
+			}
+			points := make([]keypoint, 17)
+			points[0], points[1] = keypoint{100, 50, 0.9}, keypoint{300, 100, 1}
+			box := rect{100, 50, 100, 100}
+			want := []person{{detection{box, 0.8}, points}, {detection{box, 0.4}, points}}
+			if diff := cmp.Diff(want, got, aboutEqualPeople); diff != "" {
+				t.Error(diff)
+			}
+			for y, want := range map[int][3]float32{0: {}, 63: {}, 64: {10, 20, 30}, 191: {10, 20, 30}, 192: {}} {
+				if pixel := [3]float32(input[(y*256+128)*3:]); pixel != want {
+					t.Errorf("row %d of the input is %v, want %v", y, pixel, want)
+				}
+			}
+		})
+	}
+}
+
+func TestMoveNetLooksAtTheWholeFrame(t *testing.T) {
+	n := networkOf(t, movenetModel(t, "int32", "keypoints: coco17\n"), []int64{1, 1, 17, 3}, nil)
+	one, _, err := newMoveNet(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := func(score, half float64) []keypoint {
+		points := make([]keypoint, 17)
+		for i := range points {
+			points[i] = keypoint{150 + half*float64(i%2*2-1), 100 + half*float64(i/2%2*2-1), score}
+		}
+		return points
+	}
+	next, whole := one.(follower).next, rect{0, 0, 400, 300}
+	// 1.9 times the 20 px from the middle of the hips to the torso's farthest.
+	if got, want := next(body(0.9, 20), 400, 300), (rect{150 - 38, 100 - 38, 76, 76}); got != want {
+		t.Errorf("looks at %v for a small person, want %v", got, want)
+	}
+	reaching := body(0.9, 20)
+	reaching[9].x = 90 // a wrist, 60 px away, counts 1.2 times
+	if got, want := next(reaching, 400, 300), (rect{150 - 72, 100 - 72, 144, 144}); math.Abs(got.x-want.x)+math.Abs(got.w-want.w) > 1e-9 {
+		t.Errorf("looks at %v for a person who reaches out, want %v", got, want)
+	}
+	reaching[9].score = 0.1
+	if got := next(reaching, 400, 300); got.w != 76 {
+		t.Errorf("looks at %v for a wrist that is not seen", got)
+	}
+	if got := next(body(0.2, 20), 400, 300); got != whole {
+		t.Errorf("looks at %v though the torso is not seen", got)
+	}
+	if got := next(body(0.9, 140), 400, 300); got != whole {
+		t.Errorf("looks at %v for a person as large as the frame", got)
+	}
+}
+
+func TestWholeNumbers(t *testing.T) {
+	got := make([]int32, 6)
+	wholeNumbers([]float32{0, 0.99, 1, 254.99998, 255, 127.5}, got)
+	if diff := cmp.Diff([]int32{0, 0, 1, 255, 255, 127}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestPoseFamiliesRefuse(t *testing.T) {
+	const crop, boxed = "width: 192, height: 256, fit: affine", "width: 64, height: 64, fit: letterbox-centre"
+	for _, c := range []struct {
+		name, family, input, rest string
+		shapes                    [][]int64
+		says                      string
+	}{
+		{"simcc of the whole frame", "simcc", boxed, "keypoints: [a]", [][]int64{{1, 1, 128}, {1, 1, 128}}, "input.fit"},
+		{"simcc with its axes exchanged", "simcc", crop, "keypoints: [a]", [][]int64{{1, 1, 512}, {1, 1, 384}}, "outputs"},
+		{"simcc of another split", "simcc", crop, "keypoints: [a]\noptions: {split: 3}", [][]int64{{1, 1, 384}, {1, 1, 512}}, "split 3"},
+		{"simcc with one output", "simcc", crop, "keypoints: [a]", [][]int64{{1, 1, 384}}, "outputs"},
+		{"simcc of another score", "simcc", crop, "keypoints: [a]\noptions: {score: max}", [][]int64{{1, 1, 384}, {1, 1, 512}}, "options.score"},
+		{"simcc with an unknown option", "simcc", crop, "keypoints: [a]\noptions: {decode: dark}", [][]int64{{1, 1, 384}, {1, 1, 512}}, "options.decode"},
+		{"movenet of a crop", "movenet", crop, "keypoints: coco17", [][]int64{{1, 1, 17, 3}}, "input.fit"},
+		{"movenet with grey padding", "movenet", boxed + ", pad: 114", "keypoints: coco17", [][]int64{{1, 1, 17, 3}}, "input.pad"},
+		{"movenet without hips", "movenet", boxed, "keypoints: [a]", [][]int64{{1, 1, 1, 3}}, "left_hip"},
+		{"movenet of other points", "movenet", boxed, "keypoints: [a]", [][]int64{{1, 1, 17, 3}}, "outputs"},
+		{"movenet with an unknown option", "movenet", boxed, "keypoints: coco17\noptions: {score: 0.2}", [][]int64{{1, 1, 17, 3}}, "options.score"},
+		{"movenet multi with an unknown option", "movenet", boxed, "keypoints: coco17\noptions: {min_score: 0.2}", [][]int64{{1, 6, 56}}, "options.min_score"},
+		{"yolo-pose of a crop", "yolo-pose", crop, "keypoints: [a]", [][]int64{{1, 8, 84}}, "input.fit"},
+		{"yolo-pose of other points", "yolo-pose", boxed, "keypoints: [a]", [][]int64{{1, 56, 84}}, "outputs"},
+		{"yolo-pose with an unknown option", "yolo-pose", boxed, "keypoints: [a]\noptions: {nms: 1}", [][]int64{{1, 8, 84}}, "options.nms"},
+		{"yolo-pose with a score of words", "yolo-pose", boxed, "keypoints: [a]\noptions: {score: high}", [][]int64{{1, 8, 84}}, "options.score"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := &fakeSession{}
+			for _, shape := range c.shapes {
+				s.outputs = append(s.outputs, TensorInfo{Name: "out", Type: "float32", Shape: shape})
+			}
+			m := modelOf(t, manifestOf("p", "pose", c.family, "input: {name: in, "+c.input+"}\n"+c.rest+"\n"))
+			err := (&Analyser{}).add(fakeNetwork(t, m, s))
+			wantKind(t, err, job.ModelMissing)
+			if !strings.Contains(err.Error(), c.says) {
+				t.Errorf("the error %q does not say %q", err, c.says)
+			}
+		})
+	}
+}

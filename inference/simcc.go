@@ -1,0 +1,120 @@
+package inference
+
+import "math"
+
+// simcc is the pose family of RTMPose: a crop of one person goes in, and for
+// each point two rows of likelihood come out, one along each axis, in steps of
+// a fraction of an input pixel. After MMPose, codecs/simcc_label.py.
+type simcc struct {
+	network  *network
+	fill     filler
+	boxScale float64
+	split    float64 // steps of a row to one input px
+	mean     bool    // the score is the mean of both rows' maxima, not the lower
+	minScore float64
+	points   int
+	x, y     int // which outputs hold the rows along each axis
+}
+
+func newSimCC(n *network) (*simcc, error) {
+	m := n.model
+	s := &simcc{network: n, fill: newFiller(m.Input), points: len(m.Points.Names), x: 0, y: 1}
+	if m.Input.Fit != FitAffine {
+		return nil, badManifest(m, wrongField("input.fit", "is %q, the family simcc needs %q", m.Input.Fit, FitAffine))
+	}
+	if err := s.options(); err != nil {
+		return nil, badManifest(m, err)
+	}
+	_, outputs := n.session.Info()
+	for i, o := range outputs {
+		switch o.Name {
+		case "simcc_x":
+			s.x = i
+		case "simcc_y":
+			s.y = i
+		}
+	}
+	wantX, wantY := s.shapes()
+	if len(outputs) < 2 || s.x == s.y || outputs[s.x].Type != "float32" || outputs[s.y].Type != "float32" ||
+		!fits(outputs[s.x].Shape, wantX) || !fits(outputs[s.y].Shape, wantY) {
+		return nil, mismatch(m, "the graph's outputs are %v, the family simcc with %d keypoints and split %v gives float32%v and float32%v",
+			outputs, s.points, s.split, wantX, wantY)
+	}
+	return s, nil
+}
+
+func (s *simcc) options() (err error) {
+	m := s.network.model
+	if err = m.knownOptions("box_scale", "min_score", "score", "split"); err != nil {
+		return err
+	}
+	if s.boxScale, err = m.number("box_scale", 1.25, 0.5, 4); err != nil {
+		return err
+	}
+	if s.minScore, err = m.number("min_score", defaultMinScore, 0, 1); err != nil {
+		return err
+	}
+	if s.split, err = m.number("split", 2, 1, 8); err != nil {
+		return err
+	}
+	switch score := m.Options["score"]; score {
+	case nil, "min":
+	case "mean":
+		s.mean = true
+	default:
+		return wrongField("options.score", "is %v, this version has: min, mean", score)
+	}
+	return nil
+}
+
+// shapes are those of the rows along x and along y.
+func (s *simcc) shapes() (x, y []int64) {
+	row := func(px int) []int64 { return []int64{1, int64(s.points), int64(math.Round(float64(px) * s.split))} }
+	return row(s.fill.width), row(s.fill.height)
+}
+
+// minimum is the mean score from which a pose is taken for a person's.
+func (s *simcc) minimum() float64 { return s.minScore }
+
+// estimate finds the points of the person in box, all in frame pixels, and
+// writes them into points, which must have one place for each.
+func (s *simcc) estimate(pic picture, box rect, points []keypoint) error {
+	area := topDown(box, s.boxScale, float64(s.fill.width)/float64(s.fill.height))
+	return s.network.use(func(l *lane) {
+		s.fill.fill(l.runner.Input(), pic, crop(area, s.fill.width, s.fill.height), &l.scratch)
+	}, func(out []tensor) error {
+		wantX, wantY := s.shapes()
+		if !fits(out[s.x].shape, wantX) || !fits(out[s.y].shape, wantY) || len(points) != s.points {
+			return mismatch(s.network.model, "its outputs have the shapes %v and %v, want %v and %v",
+				out[s.x].shape, out[s.y].shape, wantX, wantY)
+		}
+		cols, rows := int(wantX[2]), int(wantY[2])
+		for i := range points {
+			x, scoreX := highest(out[s.x].data[i*cols : (i+1)*cols])
+			y, scoreY := highest(out[s.y].data[i*rows : (i+1)*rows])
+			score := math.Min(scoreX, scoreY)
+			if s.mean {
+				score = (scoreX + scoreY) / 2
+			}
+			points[i] = keypoint{}
+			if score > 0 {
+				points[i] = keypoint{
+					x:     area.x + float64(x)/float64(cols)*area.w,
+					y:     area.y + float64(y)/float64(rows)*area.h,
+					score: math.Min(score, 1),
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// highest returns where the first maximum of a row is, and its value.
+func highest(row []float32) (at int, value float64) {
+	for i, v := range row {
+		if v > row[at] {
+			at = i
+		}
+	}
+	return at, float64(row[at])
+}

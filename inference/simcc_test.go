@@ -1,0 +1,39 @@
+package inference
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestSimCCTellsRowsByName(t *testing.T) {
+	// Two points; along x 128 steps of half a px, along y 64.
+	alongX, alongY := make([]float32, 2*128), make([]float32, 2*64)
+	alongX[32], alongY[48] = 0.9, 1.3     // a quarter across, three quarters down
+	alongX[128+64], alongY[64+10] = 1, -1 // nowhere along y: all others are 0
+	s := &fakeSession{
+		outputs: []TensorInfo{{"simcc_y", "float32", []int64{-1, 2, 64}}, {"simcc_x", "float32", []int64{-1, 2, 128}}},
+		respond: func([]float32) ([]tensor, error) {
+			return []tensor{{"simcc_y", []int64{1, 2, 64}, alongY}, {"simcc_x", []int64{1, 2, 128}, alongX}}, nil
+		},
+	}
+	for options, score := range map[string]float64{"": 0.9, ", score: mean": 1} {
+		m := modelOf(t, manifestOf("p", "pose", "simcc",
+			"input: {name: in, width: 64, height: 32, fit: affine}\nkeypoints: [a, b]\noptions: {box_scale: 1"+options+"}\n"))
+		p, err := newSimCC(fakeNetwork(t, m, s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make([]keypoint, 2)
+		if err := p.estimate(noise(400, 400), rect{100, 40, 200, 100}, got); err != nil {
+			t.Fatal(err)
+		}
+		want := []keypoint{{150, 115, score}, {}}
+		if options != "" { // The mean of 1 and 0 is a score.
+			want[1] = keypoint{200, 40, 0.5}
+		}
+		if diff := cmp.Diff(want, got, aboutEqualPeople); diff != "" {
+			t.Errorf("options %q: %s", options, diff)
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package inference
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestYOLOPoseTellsTheLayout(t *testing.T) {
+	m := modelOf(t, manifestOf("p", "pose", "yolo-pose",
+		"input: {name: in, width: 64, height: 64, std: [255, 255, 255], fit: letterbox-centre, pad: 114}\nkeypoints: [a]\n"))
+	// A picture of 128 by 96 lies at half its size in rows 8 to 55.
+	want := []person{
+		{detection{rect{80, 24, 32, 40}, 0.9}, []keypoint{{96, 44, 0.75}}},
+		{detection{rect{16, 0, 16, 24}, 0.5}, []keypoint{{}}}, // cut at the upper edge
+	}
+	for name, c := range map[string]struct {
+		shape []int64
+		data  []float32
+	}{
+		"raw": {[]int64{1, 8, 5}, []float32{
+			12, 48, 49, 30, 48, // centre x
+			12, 30, 30, 30, 30, // centre y
+			8, 16, 16, 10, 16,
+			16, 20, 20, 10, 20,
+			0.5, 0.9, 0.8, 0.2, 0.7, // two doubles of the second, one too uncertain
+			12, 48, 1, 1, 1,
+			12, 30, 1, 1, 1,
+			0, 0.75, 1, 1, 1,
+		}},
+		"end to end": {[]int64{1, 4, 9}, []float32{
+			8, 4, 16, 20, 0.5, 0, 12, 12, 0,
+			40, 20, 56, 40, 0.9, 0, 48, 30, 0.75,
+			0, 0, 60, 60, 0.9, 1, 1, 1, 1, // another class
+			25, 25, 35, 35, 0.2, 0, 1, 1, 1,
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, err := newYOLOPose(networkOf(t, m, c.shape, c.data))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := p.spot(noise(128, 96))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got, aboutEqualPeople); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
