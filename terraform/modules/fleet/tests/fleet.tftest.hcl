@@ -162,7 +162,7 @@ run "hook" {
     error_message = "Ending must wait for the worker, and go on when it is dead."
   }
   assert {
-    condition     = aws_autoscaling_lifecycle_hook.drain.heartbeat_timeout == 170 && strcontains(local.user_data, "\nTimeoutStopSec=95\n") && strcontains(local.user_data, "MOTIONMILL_GRACE=\"80s\"")
+    condition     = aws_autoscaling_lifecycle_hook.drain.heartbeat_timeout == 170 && strcontains(local.user_data, "\nTimeoutStopSec=110\n") && strcontains(local.user_data, "MOTIONMILL_GRACE=\"80s\"")
     error_message = "The hook must outlast the unit's timeout, and that the grace."
   }
 }
