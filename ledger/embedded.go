@@ -33,8 +33,9 @@ type EmbeddedConfig struct {
 
 // Embedded is a ledger in a SQLite file, which several processes may use at once.
 type Embedded struct {
-	db    *sql.DB
-	clock func() time.Time
+	db     *sql.DB
+	writes *group
+	clock  func() time.Time
 }
 
 // Records are kept whole as JSON; the other columns repeat what is searched for.
@@ -67,8 +68,8 @@ func NewEmbedded(db *sql.DB, cfg EmbeddedConfig) (*Embedded, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	l := &Embedded{db: db, clock: cfg.Clock}
-	err := l.write(context.Background(), func(tx *sql.Tx) error {
+	l := &Embedded{db: db, writes: &group{db: db}, clock: cfg.Clock}
+	err := l.writes.write(context.Background(), func(tx *sql.Tx) error {
 		_, err := tx.Exec(schema)
 		return err
 	})
@@ -100,7 +101,7 @@ func (l *Embedded) Put(ctx context.Context, next job.Record, when job.Condition)
 		return err
 	}
 	var verdict error
-	err := l.write(ctx, func(tx *sql.Tx) error {
+	err := l.writes.write(ctx, func(tx *sql.Tx) error {
 		stored, err := l.read(ctx, tx, next.ID)
 		if err != nil {
 			return err
@@ -206,22 +207,6 @@ func inUTC(r job.Record) job.Record {
 		r.History[i].StartedAt, r.History[i].EndedAt = r.History[i].StartedAt.UTC(), r.History[i].EndedAt.UTC()
 	}
 	return r
-}
-
-// write runs do in a transaction, which holds the file's write lock from its
-// beginning. Its outcome is certain: an error means that nothing was written.
-func (l *Embedded) write(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := l.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	if err := do(tx); err != nil {
-		if rollback := tx.Rollback(); rollback != nil && !errors.Is(rollback, sql.ErrTxDone) {
-			return errors.Join(err, rollback)
-		}
-		return err
-	}
-	return tx.Commit()
 }
 
 // failed is the error of a request that the file did not carry out.

@@ -21,7 +21,7 @@ func (l *Embedded) RaiseHighWater(ctx context.Context, source job.Source, jobID 
 	if found && job.CompareSequencers(source.Sequencer, inForce.Sequencer) <= 0 {
 		return inForce, nil
 	}
-	err = l.write(ctx, func(tx *sql.Tx) error {
+	err = l.writes.write(ctx, func(tx *sql.Tx) error {
 		var err error
 		inForce, found, err = highWater(ctx, tx, source.Bucket, source.Key)
 		if err != nil || found && job.CompareSequencers(source.Sequencer, inForce.Sequencer) <= 0 {

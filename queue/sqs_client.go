@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -60,6 +61,7 @@ func NewSQSClient(ctx context.Context, settings *aws.Config) (*sqs.Client, error
 				t.MaxIdleConns, t.MaxIdleConnsPerHost = connections, connections
 			})
 		}
+		o.HTTPClient = wholeBodies{o.HTTPClient}
 	}), nil
 }
 
@@ -98,3 +100,21 @@ type noAnswerError struct{ limit time.Duration }
 
 func (e noAnswerError) Error() string      { return fmt.Sprintf("no answer within %s", e.limit) }
 func (noAnswerError) RetryableError() bool { return true }
+
+// wholeBodies hands net/http bodies that are in memory. The SDK's own kind it
+// sends apart from the headers, and the SDK closes it when the answer begins:
+// where that comes before net/http has looked for the end of the body, it takes
+// the connection for broken and closes it, the answer of a receive half read.
+type wholeBodies struct{ client sqs.HTTPClient }
+
+// Do sends the request.
+func (w wholeBodies) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil && r.Body != http.NoBody {
+		body, err := io.ReadAll(r.Body)
+		if err := errors.Join(err, r.Body.Close()); err != nil {
+			return nil, fmt.Errorf("read the request's body: %w", err)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return w.client.Do(r)
+}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets up what building and running need: setup.sh [run|test].
+# Sets up what building and running need: setup.sh [run|test|bench].
 # On Debian and Ubuntu, as root or with sudo, it installs what is missing; else it
 # says what to install and exits with status 3. All else goes into the cache folder.
 set -euo pipefail
@@ -113,20 +113,23 @@ a_python() {
 }
 
 main() {
-  case ${1:-run} in
+  local what=${1:-run}
+  case $what in
     run | test) ;;
+    bench) what=test ;; # And the peer.
     *)
-      say "usage: setup.sh [run|test]"
+      say "usage: setup.sh [run|test|bench]"
       exit 2
       ;;
   esac
   check_go
-  install_packages "${1:-run}"
+  install_packages "$what"
   if [ -n "${MOTIONMILL_ORT_LIBRARY:-}" ] && [ ! -e "$MOTIONMILL_ORT_LIBRARY" ]; then
     missing "MOTIONMILL_ORT_LIBRARY is $MOTIONMILL_ORT_LIBRARY, which does not exist"
   fi
   fetch_library
-  if [ "${1:-run}" = test ]; then fetch_test_tools; fi
+  if [ "$what" = test ]; then fetch_test_tools; fi
+  if [ "${1:-run}" = bench ]; then fetch_peer; fi
   say "ready: $(ffmpeg -version | awk 'NR == 1 {print $1, $3}'), ONNX Runtime ${MOTIONMILL_ORT_LIBRARY:-$ort_version}"
 }
 

