@@ -190,7 +190,10 @@ func TestACancelIsLearntOfWheneverItComes(t *testing.T) {
 				defer stop()
 				after(65*time.Second + phase*time.Second)
 				began := time.Now()
-				put(s, ended0(s.ledger.get(idOf("a"))))
+				rec := ended0(s.ledger.get(idOf("a")))
+				s.ledger.mu.Lock()
+				put(s, rec)
+				s.ledger.mu.Unlock()
 				after(10 * time.Second)
 				if took := ended.Sub(began); took < 0 || took > w.Look {
 					t.Errorf("the work ended %v after the cancellation", took)

@@ -40,8 +40,6 @@ func record(state job.State, fence int64, change func(*job.Record)) job.Record {
 }
 
 func put(s *stage, rec job.Record) {
-	s.ledger.mu.Lock()
-	defer s.ledger.mu.Unlock()
 	if rec.State != job.None {
 		s.ledger.records[rec.ID] = rec
 	}
