@@ -44,6 +44,7 @@ func (w *Worker) start(rec job.Record, units int, began time.Time) {
 	}
 	w.mu.Lock()
 	w.running[rec.ID] = a
+	w.claimedAt = time.Now()
 	w.mu.Unlock()
 	a.log.Info("claimed", "source", rec.Source.URI(), "profile", rec.Profile, "attempt", rec.Attempt)
 	w.attempts.Go(func() {

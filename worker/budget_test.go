@@ -129,6 +129,24 @@ func TestMistake21ThirtyThousandEmptyReceivesADay(t *testing.T) {
 	})
 }
 
+// Where jobs are claimed, the sweeper's polls are short: ElasticMQ, for one,
+// wakes each poll that waits for every timer that is sent.
+func TestTheSweepersPollsAreShortWhileJobsAreClaimed(t *testing.T) {
+	bubble(t, func(t *testing.T, s *stage) {
+		m := newMeter(s, 2)
+		stop := s.start(m.Worker)
+		for i := range 20 {
+			send(t, s.work, event(fmt.Sprint(i)))
+			after(m.Lease / 2)
+		}
+		stop()
+		// A poll of a second at each tick, of which there is one in seven seconds.
+		if n, most := len(m.timers.sofar().receives), 20*30/7; n < most*9/10 {
+			t.Errorf("%d receives of the in-progress queue in ten busy minutes; about %d are meant", n, most)
+		}
+	})
+}
+
 // The job begins at different moments, since the phase of its timer beside its
 // renewals and the sweeper's ticks decides how often the timer is hidden.
 func TestRequestsOfATenMinuteJob(t *testing.T) {
@@ -227,6 +245,12 @@ func TestBusyQueuesShareRequests(t *testing.T) {
 				}
 				if most := 4 * c.messages; m.requests() > most {
 					t.Errorf("%d requests for %d jobs; alone they may make %d", m.requests(), c.messages, most)
+				}
+				if got := timers.deletes; len(got) > 0 {
+					t.Errorf("timers were deleted before their leases were over: %v", got)
+				}
+				if got := m.timers.sofar().deletes; !slices.Equal(got, c.batches) {
+					t.Errorf("timers were deleted in batches of %v", got)
 				}
 				t.Logf("%d requests for %d jobs: timers hidden %v, timers deleted %v", m.requests(), c.messages, len(m.timers.sofar().hides), m.timers.sofar().deletes)
 			})

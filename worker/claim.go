@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/motionmill/motionmill/job"
@@ -36,16 +37,24 @@ func (w *Worker) claimAll(ctx context.Context, batch []*candidate) bool {
 	if err := w.InProgress.Send(ctx, timers...); err != nil {
 		return w.withoutTimers(ctx, ready, err)
 	}
-	// Step 5: the claims. A started attempt runs from here on.
+	// Step 5: the claims, at the same time: each waits for its own write to be
+	// durable, and the ledger may share that wait among them. A started attempt
+	// runs from here on.
+	claimed := make([]bool, len(ready))
+	failed := make([]error, len(ready))
+	var claims sync.WaitGroup
+	for i, c := range ready {
+		claims.Go(func() { claimed[i], failed[i] = w.claim(ctx, c) })
+	}
+	claims.Wait()
 	var receipts []string
 	ok := true
 	for i, c := range ready {
-		gone, err := w.claim(ctx, c, ready[i:])
-		if err != nil {
-			w.Logger.Warn("claim", keyJob, c.id, keyError, err)
+		if failed[i] != nil {
+			w.Logger.Warn("claim", keyJob, c.id, keyError, failed[i])
 			w.abandon(ctx, []*candidate{c})
 			ok = false
-		} else if gone {
+		} else if claimed[i] {
 			receipts = append(receipts, c.message.Receipt)
 		}
 	}
@@ -134,8 +143,8 @@ func (w *Worker) timer(rec job.Record, fence int64) job.Outgoing {
 // claim makes the candidate's job ours by one conditional write and starts the
 // attempt. It reports whether the message is to be deleted. On an error it
 // tries the same write again, with the timer that was already sent; meanwhile
-// it keeps the messages of the rest of the batch, its own first, hidden.
-func (w *Worker) claim(ctx context.Context, c *candidate, rest []*candidate) (gone bool, err error) {
+// it keeps the message hidden.
+func (w *Worker) claim(ctx context.Context, c *candidate) (gone bool, err error) {
 	if ctx.Err() != nil { // The polls have stopped: nothing is claimed any more.
 		return false, ctx.Err()
 	}
@@ -148,7 +157,7 @@ func (w *Worker) claim(ctx context.Context, c *candidate, rest []*candidate) (go
 	err = persist(ctx, func() error {
 		if time.Since(kept) >= w.Lease/4 {
 			kept = time.Now()
-			w.keepHidden(ctx, rest)
+			w.keepHidden(ctx, c)
 		}
 		ctx, cancel := afterStop(ctx)
 		defer cancel()
@@ -176,15 +185,13 @@ func (w *Worker) claim(ctx context.Context, c *candidate, rest []*candidate) (go
 	return w.claimAgain(ctx, c)
 }
 
-// keepHidden hides messages for another lease whose claims take long: another
-// worker that received one would send one more timer, and so would the next.
-func (w *Worker) keepHidden(ctx context.Context, rest []*candidate) {
+// keepHidden hides a message for another lease whose claim takes long: another
+// worker that received it would send one more timer, and so would the next.
+func (w *Worker) keepHidden(ctx context.Context, c *candidate) {
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	for _, c := range rest {
-		if err := w.Work.Hide(ctx, c.message.Receipt, w.Lease); err != nil {
-			w.Logger.Warn("keep a message hidden", "message", c.message.ID, keyError, err)
-		}
+	if err := w.Work.Hide(ctx, c.message.Receipt, w.Lease); err != nil {
+		w.Logger.Warn("keep a message hidden", "message", c.message.ID, keyError, err)
 	}
 }
 
@@ -213,7 +220,7 @@ func (w *Worker) claimAgain(ctx context.Context, c *candidate) (gone bool, err e
 	if err := w.InProgress.Send(ctx, w.timer(c.rec, c.rec.Fence+1)); err != nil {
 		return false, fmt.Errorf("send timer of job %s: %w", c.id, err)
 	}
-	return w.claim(ctx, c, []*candidate{c})
+	return w.claim(ctx, c)
 }
 
 // abandon gives candidates back whose claim could not be made. Their timers,

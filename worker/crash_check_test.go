@@ -144,10 +144,7 @@ func (l *track) judge(journal []entry, want outcome, starved func()) ([]string, 
 				starved()
 			}
 		}
-		at := 0 // SQS gives the messages of a batch in no order: any job may be the first.
-		if l.db == nil {
-			at = max(slices.Index(expected, charged), 0)
-		}
+		at := max(slices.Index(expected, charged), 0) // A batch comes and is claimed in no order: any job may be the first.
 		if rec.State != want.state || !rec.Announced || charged != expected[at] {
 			wrong = append(wrong, fmt.Sprintf("job %d is %q (announced: %t), charged %d; want %s; %s", n, rec.State, rec.Announced, rec.Attempt, want, history(rec)))
 		}

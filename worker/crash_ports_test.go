@@ -19,8 +19,8 @@ func caller() string {
 	for {
 		frame, more := frames.Next()
 		switch {
-		case strings.HasSuffix(frame.Function, "(*Worker).claimRound"):
-			return "claim"
+		case strings.HasSuffix(frame.Function, "(*Worker).claimRound"), strings.Contains(frame.Function, "(*Worker).claimAll."):
+			return "claim" // The claims of a batch are made by goroutines of claimAll.
 		case strings.HasSuffix(frame.Function, "(*Worker).sweepRound"):
 			return "sweep"
 		case !more:
@@ -112,6 +112,10 @@ func (t *tracedLedger) Put(ctx context.Context, next job.Record, when job.Condit
 	what, part := string(next.State), caller()
 	if next.Announced {
 		what = "announced"
+	}
+	if part == "claim" { // One after the other, so that the second of a batch is made when the first is.
+		t.lane.turn.Lock()
+		defer t.lane.turn.Unlock()
 	}
 	t.lane.step(part+" put "+what, false, func() bool {
 		err = t.lane.gated(func() error { return t.inner.Put(ctx, next, when) })

@@ -223,6 +223,7 @@ type lane struct {
 	spent  bool
 	frozen chan struct{} // not nil while frozen
 
+	turn    sync.Mutex // held by the claim that is being written
 	once    sync.Once
 	deleted chan struct{} // closed when a work message was deleted
 	passed  chan struct{} // closed when the crash point was passed

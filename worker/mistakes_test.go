@@ -235,7 +235,7 @@ func TestMistake05SendBeforeDelete(t *testing.T) {
 				w.claimBatch(t.Context(), messages)
 				timers, _ := s.inProgress.Receive(t.Context(), 10, 0)
 				for _, m := range timers {
-					w.sweep(t.Context(), m)
+					w.sweepAll(t.Context(), []job.Message{m})
 				}
 				if !slices.Equal(log.lines, c.want) {
 					t.Errorf("the order is %q, want %q", log.lines, c.want)

@@ -14,10 +14,14 @@ func mutantsOfCost() []mutant {
 		{name: "batch-deletions", rule: "… and deletions", instead: "a request for each", file: "worker/claim.go",
 			swaps: []swap{{`if err := w.Work.Delete(ctx, receipts...); err != nil {`,
 				"for _, receipt := range receipts[1:] {\n\t\t\t_ = w.Work.Delete(ctx, receipt)\n\t\t}\n\t\tif err := w.Work.Delete(ctx, receipts[0]); err != nil {"}}},
+		{name: "batch-timer-deletions", rule: "… and deletions of timers that are of no more use", instead: "a request for each", file: "worker/sweep.go",
+			swaps: []swap{{`done = append(done, m.Receipt)`, `w.drop(ctx, w.InProgress, m)`}}},
 		{name: "one-poll", rule: "one long poll at a time", instead: "one more at every tick", file: "worker/worker.go",
 			swaps: []swap{{`cron.WithChain(cron.SkipIfStillRunning(cron.DiscardLogger))`, `cron.WithChain()`}}},
-		{name: "long-sweeps", rule: "the sweeper's polls are long", instead: "a second", file: "worker/sweep.go",
-			swaps: []swap{{`w.InProgress.Receive(ctx, batchLimit, w.PollWait)`, `w.InProgress.Receive(ctx, batchLimit, time.Second)`}}},
+		{name: "long-sweeps", rule: "the polls of a quiet worker's sweeper are long", instead: "a second", file: "worker/sweep.go",
+			swaps: []swap{{`w.InProgress.Receive(ctx, batchLimit, w.sweepWait())`, `w.InProgress.Receive(ctx, batchLimit, time.Second)`}}},
+		{name: "short-sweeps", rule: "… and short where jobs are claimed: a queue may wake every poll that waits at each timer that is sent", instead: "long", file: "worker/sweep.go",
+			swaps: []swap{{`w.sweepWait())`, `w.PollWait)`}}},
 	}
 }
 

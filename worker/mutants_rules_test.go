@@ -75,7 +75,7 @@ func mutantsOfLeases() []mutant {
 			swaps: []swap{{`if err := w.InProgress.Send(ctx, w.timer(c.rec, c.rec.Fence+1)); err != nil {`, `if err := ctx.Err(); err != nil {`}}},
 		{name: "conflict-sweep", rule: "a sweeper that meets a conflict goes back to the read", instead: "the timer is deleted", file: "worker/sweep.go",
 			swaps: []swap{{`if err != nil && !errors.Is(err, job.ErrConflict) {`,
-				"if errors.Is(err, job.ErrConflict) {\n\t\t\tw.drop(ctx, w.InProgress, m)\n\t\t\treturn nil\n\t\t}\n\t\tif err != nil {"}}},
+				"if errors.Is(err, job.ErrConflict) {\n\t\t\treturn true, nil\n\t\t}\n\t\tif err != nil {"}}},
 		{name: "conflict-requeue", rule: "… also when it puts a failed job back", instead: "the work message is sent whoever was quicker", file: "worker/sweep.go",
 			swaps: []swap{{`if err = w.put(ctx, requeued(rec), rec); err == nil {`, `if err = w.put(ctx, requeued(rec), rec); err == nil || errors.Is(err, job.ErrConflict) {`}}},
 		{name: "conflict-renew", rule: "a renewal that meets a conflict reads why", instead: "the claim is taken for lost", file: "worker/attempt.go",

@@ -62,7 +62,7 @@ func (s *stage) look(w *Worker) {
 		s.t.Fatalf("received %d timers (%v)", len(timers), err)
 	}
 	for _, m := range timers {
-		w.sweep(context.Background(), m)
+		w.sweepAll(context.Background(), []job.Message{m})
 	}
 }
 

@@ -16,13 +16,15 @@ const (
 	// timerAge is when a timer is sent anew, well before its queue drops it;
 	// hiding does not renew the retention.
 	timerAge = 7 * 24 * time.Hour
+	// busySweepWait is how long the sweeper of a worker that claims waits for timers.
+	busySweepWait = time.Second
 )
 
 // sweepRound receives the timers that are visible and deals with each, until
-// a long poll finds none.
+// a poll finds none.
 func (w *Worker) sweepRound(ctx context.Context) {
 	for ctx.Err() == nil {
-		timers, err := w.InProgress.Receive(ctx, batchLimit, w.PollWait)
+		timers, err := w.InProgress.Receive(ctx, batchLimit, w.sweepWait())
 		if err != nil {
 			if ctx.Err() == nil {
 				w.Logger.Warn("poll the in-progress queue", keyError, err)
@@ -32,79 +34,108 @@ func (w *Worker) sweepRound(ctx context.Context) {
 		if len(timers) == 0 {
 			return
 		}
-		for _, m := range timers {
-			if ctx.Err() != nil {
-				return // What is left becomes visible by itself.
-			}
-			w.sweep(ctx, m)
-		}
+		w.sweepAll(ctx, timers)
 	}
 }
 
-// sweep deals with one timer. What fails is tried again after a quarter of a
-// lease, or when the timer becomes visible again by itself.
-func (w *Worker) sweep(ctx context.Context, m job.Message) {
-	var timer job.Letter
-	if err := json.Unmarshal(m.Body, &timer); err != nil || timer.Type != job.TimerLetter || timer.Job == "" || timer.Source == nil {
-		w.setAside(ctx, w.InProgress, m, "not a timer")
+// sweepAll deals with each of some timers; those that are of no more use it
+// deletes in one request. One that stays is found again, which does no harm.
+func (w *Worker) sweepAll(ctx context.Context, timers []job.Message) {
+	var done []string
+	for _, m := range timers {
+		if ctx.Err() != nil {
+			break // What is left becomes visible by itself.
+		}
+		if w.sweep(ctx, m) {
+			done = append(done, m.Receipt)
+		}
+	}
+	if len(done) == 0 {
 		return
 	}
 	ctx, cancel := afterStop(ctx)
 	defer cancel()
-	err := w.sweepTimer(ctx, m, timer)
+	if err := w.InProgress.Delete(ctx, done...); err != nil {
+		w.Logger.Warn("delete timers", keyError, err)
+	}
+}
+
+// sweepWait is how long the sweeper's poll waits: long in a quiet worker, for
+// the price of requests; short in one that claimed something within a lease,
+// because a queue may have to wake every poll that waits when a timer is sent.
+func (w *Worker) sweepWait() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if time.Since(w.claimedAt) >= w.Lease {
+		return w.PollWait
+	}
+	return min(w.PollWait, busySweepWait)
+}
+
+// sweep deals with one timer and reports whether it is of no more use. What
+// fails is tried again after a quarter of a lease, or when the timer becomes
+// visible again by itself.
+func (w *Worker) sweep(ctx context.Context, m job.Message) (done bool) {
+	var timer job.Letter
+	if err := json.Unmarshal(m.Body, &timer); err != nil || timer.Type != job.TimerLetter || timer.Job == "" || timer.Source == nil {
+		w.setAside(ctx, w.InProgress, m, "not a timer")
+		return false
+	}
+	ctx, cancel := afterStop(ctx)
+	defer cancel()
+	done, err := w.sweepTimer(ctx, m, timer)
 	if err == nil {
-		return
+		return done
 	}
 	w.Logger.Warn("sweep", keyJob, timer.Job, keyFence, timer.Fence, keyError, err)
 	if err := w.InProgress.Hide(ctx, m.Receipt, w.Lease/4); err != nil {
 		w.Logger.Warn("hide a timer", keyJob, timer.Job, keyError, err)
 	}
+	return false
 }
 
 // sweepTimer is the sweeper's table; the first row that fits is taken. Rows
-// that write go back to the read, for only the table deletes messages.
-func (w *Worker) sweepTimer(ctx context.Context, m job.Message, timer job.Letter) error {
+// that write go back to the read, for only the table deletes messages: at once
+// behind a message that takes the timer's place, else with others (done).
+func (w *Worker) sweepTimer(ctx context.Context, m job.Message, timer job.Letter) (done bool, err error) {
 	if until, mine := w.leaseHere(timer); mine {
-		return w.hide(ctx, m, timer, until.Sub(w.clock.now()))
+		return false, w.hide(ctx, m, timer, until.Sub(w.clock.now()))
 	}
 	for {
 		rec, err := w.read(ctx, timer.Job)
 		if err != nil {
-			return err
+			return false, err
 		}
 		leaseOver := rec.LeaseUntil.Add(w.Margin)
 		switch {
 		case rec.Fence > timer.Fence:
-			w.drop(ctx, w.InProgress, m)
-			return nil
+			return true, nil
 		case !rec.State.Final() && rec.Fence < timer.Fence: // The claim is not made yet.
-			return w.hide(ctx, m, timer, w.Lease)
+			return false, w.hide(ctx, m, timer, w.Lease)
 		case rec.State == job.Running && rec.ReadAt.Before(leaseOver):
-			return w.hide(ctx, m, timer, leaseOver.Sub(rec.ReadAt))
+			return false, w.hide(ctx, m, timer, leaseOver.Sub(rec.ReadAt))
 		case rec.State == job.Running:
 			err = w.endLease(ctx, rec)
 		case rec.State == job.Failed && rec.Attempt >= w.MaxAttempts:
 			err = w.put(ctx, buried(rec), rec)
 		case rec.State == job.Failed && rec.ReadAt.Before(rec.DueAt):
-			return w.hide(ctx, m, timer, rec.DueAt.Sub(rec.ReadAt))
+			return false, w.hide(ctx, m, timer, rec.DueAt.Sub(rec.ReadAt))
 		case rec.State == job.Failed:
 			if err = w.put(ctx, requeued(rec), rec); err == nil {
-				return w.sendBack(ctx, m, rec)
+				return false, w.sendBack(ctx, m, rec)
 			}
 		case rec.State == job.Queued:
-			return w.sendBack(ctx, m, rec)
+			return false, w.sendBack(ctx, m, rec)
 		case rec.State.Final() && !rec.Announced:
 			if err := w.announce(ctx, rec); err != nil {
-				return err
+				return false, err
 			}
-			w.drop(ctx, w.InProgress, m)
-			return nil
+			return true, nil
 		default: // Final and announced.
-			w.drop(ctx, w.InProgress, m)
-			return nil
+			return true, nil
 		}
 		if err != nil && !errors.Is(err, job.ErrConflict) {
-			return err
+			return false, err
 		}
 	}
 }

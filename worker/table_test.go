@@ -185,7 +185,7 @@ func sweepRow(t *testing.T, r row) {
 	if err != nil || len(timers) != 1 {
 		t.Fatalf("received %d timers (%v)", len(timers), err)
 	}
-	w.sweep(context.Background(), timers[0])
+	w.sweepAll(context.Background(), []job.Message{timers[0]})
 	rec := s.ledger.get(idOf("a"))
 	if rec.State != r.wantState {
 		t.Errorf("the state is %q, want %q", rec.State, r.wantState)
@@ -232,7 +232,7 @@ func TestARenewalInBetweenWins(t *testing.T) {
 		send(t, s.inProgress, w.timer(record(job.Running, 2, nil), 2))
 		after(time.Minute)
 		timers, _ := s.inProgress.Receive(context.Background(), 10, 0)
-		w.sweep(context.Background(), timers[0])
+		w.sweepAll(context.Background(), []job.Message{timers[0]})
 		if rec := s.ledger.get(idOf("a")); rec.State != job.Running || renewing {
 			t.Errorf("the state is %s", rec.State)
 		}
@@ -247,7 +247,7 @@ func TestAnOldTimerIsSentAnew(t *testing.T) {
 		send(t, s.inProgress, w.timer(record(job.Failed, 2, nil), 2))
 		after(8 * 24 * time.Hour)
 		timers, _ := s.inProgress.Receive(context.Background(), 10, 0)
-		w.sweep(context.Background(), timers[0])
+		w.sweepAll(context.Background(), []job.Message{timers[0]})
 		letters := s.inProgress.letters()
 		if len(letters) != 1 || time.Since(letters[0].SentAt) > time.Minute || letters[0].Fence != 2 {
 			t.Errorf("timers: %+v", letters)

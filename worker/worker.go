@@ -108,8 +108,9 @@ type Worker struct {
 	stopWork context.CancelCauseFunc
 	attempts sync.WaitGroup
 
-	mu      sync.Mutex
-	running map[string]*attempt // by job
+	mu        sync.Mutex
+	running   map[string]*attempt // by job
+	claimedAt time.Time           // the last claim, at first the start
 }
 
 // New checks the configuration and returns a worker that does not run yet.
@@ -120,7 +121,7 @@ func New(cfg Config) (*Worker, error) {
 			return nil, fmt.Errorf("read schedule %q (six cron fields, seconds first): %w", schedule, err)
 		}
 	}
-	w := &Worker{Config: cfg, units: NewUnits(cfg.Capacity), running: map[string]*attempt{}}
+	w := &Worker{Config: cfg, units: NewUnits(cfg.Capacity), running: map[string]*attempt{}, claimedAt: time.Now()}
 	w.work, w.stopWork = context.WithCancelCause(context.Background())
 	return w, nil
 }
