@@ -23,8 +23,8 @@ type countingQueue struct {
 }
 
 // requests holds how many messages each request to a queue was for, and how
-// many each poll gave.
-type requests struct{ sends, deletes, hides, receives []int }
+// many each poll gave; waits are how long the polls may wait, in seconds.
+type requests struct{ sends, deletes, hides, receives, waits []int }
 
 // others returns how many requests there were, polls aside.
 func (r requests) others() int { return len(r.sends) + len(r.deletes) + len(r.hides) }
@@ -33,7 +33,7 @@ func (r requests) others() int { return len(r.sends) + len(r.deletes) + len(r.hi
 func (q *countingQueue) sofar() requests {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return requests{slices.Clone(q.made.sends), slices.Clone(q.made.deletes), slices.Clone(q.made.hides), slices.Clone(q.made.receives)}
+	return requests{slices.Clone(q.made.sends), slices.Clone(q.made.deletes), slices.Clone(q.made.hides), slices.Clone(q.made.receives), slices.Clone(q.made.waits)}
 }
 
 func (q *countingQueue) note(list *[]int, n int) {
@@ -48,6 +48,7 @@ func (q *countingQueue) Send(ctx context.Context, messages ...job.Outgoing) erro
 }
 
 func (q *countingQueue) Receive(ctx context.Context, limit int, wait time.Duration) ([]job.Message, error) {
+	q.note(&q.made.waits, int(wait.Seconds()))
 	got, err := q.fakeQueue.Receive(ctx, limit, wait)
 	q.note(&q.made.receives, len(got))
 	return got, err
@@ -135,14 +136,18 @@ func TestTheSweepersPollsAreShortWhileJobsAreClaimed(t *testing.T) {
 	bubble(t, func(t *testing.T, s *stage) {
 		m := newMeter(s, 2)
 		stop := s.start(m.Worker)
-		for i := range 20 {
+		for i := range 60 {
 			send(t, s.work, event(fmt.Sprint(i)))
-			after(m.Lease / 2)
+			after(5 * time.Second)
 		}
+		busy := m.timers.sofar().waits
+		if len(busy) < 30 || slices.Max(busy) > 1 {
+			t.Errorf("in five busy minutes the in-progress queue was polled for %v seconds", busy)
+		}
+		after(20 * time.Minute)
 		stop()
-		// A poll of a second at each tick, of which there is one in seven seconds.
-		if n, most := len(m.timers.sofar().receives), 20*30/7; n < most*9/10 {
-			t.Errorf("%d receives of the in-progress queue in ten busy minutes; about %d are meant", n, most)
+		if quiet := m.timers.sofar().waits[len(busy)+20:]; len(quiet) < 10 || slices.Min(quiet) < 20 {
+			t.Errorf("then, in quiet ones, for %v", quiet)
 		}
 	})
 }

@@ -16,7 +16,9 @@ const (
 	// timerAge is when a timer is sent anew, well before its queue drops it;
 	// hiding does not renew the retention.
 	timerAge = 7 * 24 * time.Hour
-	// busySweepWait is how long the sweeper of a worker that claims waits for timers.
+	// busyFor is how long a worker counts as busy after a claim.
+	busyFor = 10 * time.Second
+	// busySweepWait is how long the sweeper of a busy worker waits for timers.
 	busySweepWait = time.Second
 )
 
@@ -61,12 +63,12 @@ func (w *Worker) sweepAll(ctx context.Context, timers []job.Message) {
 }
 
 // sweepWait is how long the sweeper's poll waits: long in a quiet worker, for
-// the price of requests; short in one that claimed something within a lease,
-// because a queue may have to wake every poll that waits when a timer is sent.
+// the price of requests; short in one that claims much, because a queue may
+// have to wake every poll that waits whenever a timer is sent.
 func (w *Worker) sweepWait() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if time.Since(w.claimedAt) >= w.Lease {
+	if time.Since(w.claimedAt) >= busyFor {
 		return w.PollWait
 	}
 	return min(w.PollWait, busySweepWait)
