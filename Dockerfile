@@ -15,14 +15,14 @@ WORKDIR /wheels
 COPY scripts/onnxruntime.txt scripts/onnxruntime-gpu.txt scripts/unpack_onnxruntime.py ./
 
 FROM wheels AS library-cpu
-RUN mkdir cpu && pip download --no-cache-dir --no-deps --only-binary=:all: --require-hashes --dest cpu --requirement onnxruntime.txt \
+RUN mkdir cpu && pip download --no-cache-dir --no-deps --only-binary=:all: --python-version 3.12 --require-hashes --dest cpu --requirement onnxruntime.txt \
   && python unpack_onnxruntime.py cpu onnxruntime.txt /library \
-  && ln -s libonnxruntime.so.* /library/libonnxruntime.so
+  && ln -s "$(basename /library/libonnxruntime.so.*)" /library/libonnxruntime.so
 
 FROM wheels AS library-gpu
-RUN mkdir gpu && pip download --no-cache-dir --no-deps --only-binary=:all: --require-hashes --dest gpu --requirement onnxruntime-gpu.txt \
+RUN mkdir gpu && pip download --no-cache-dir --no-deps --only-binary=:all: --python-version 3.12 --require-hashes --dest gpu --requirement onnxruntime-gpu.txt \
   && python unpack_onnxruntime.py gpu onnxruntime-gpu.txt /library \
-  && ln -s libonnxruntime.so.* /library/libonnxruntime.so
+  && ln -s "$(basename /library/libonnxruntime.so.*)" /library/libonnxruntime.so
 
 FROM nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04 AS gpu
 # Of ffmpeg whatever security updates there are is wanted, not one version.
@@ -30,7 +30,8 @@ FROM nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04 AS gpu
 RUN apt-get update \
   && apt-get install --no-install-recommends -y ca-certificates ffmpeg \
   && rm -rf /var/lib/apt/lists/* \
-  && useradd --system --uid 10001 --create-home --home-dir /var/lib/motionmill motionmill
+  && useradd --system --uid 10001 --create-home --home-dir /var/lib/motionmill motionmill \
+  && mkdir /models
 COPY --from=library-gpu /library /opt/motionmill/onnxruntime
 COPY --from=program /motionmill /usr/local/bin/motionmill
 ENV MOTIONMILL_ORT_LIBRARY=/opt/motionmill/onnxruntime/libonnxruntime.so \
@@ -46,7 +47,8 @@ FROM debian:bookworm-slim AS cpu
 RUN apt-get update \
   && apt-get install --no-install-recommends -y ca-certificates ffmpeg \
   && rm -rf /var/lib/apt/lists/* \
-  && useradd --system --uid 10001 --create-home --home-dir /var/lib/motionmill motionmill
+  && useradd --system --uid 10001 --create-home --home-dir /var/lib/motionmill motionmill \
+  && mkdir /models
 COPY --from=library-cpu /library /opt/motionmill/onnxruntime
 COPY --from=program /motionmill /usr/local/bin/motionmill
 ENV MOTIONMILL_ORT_LIBRARY=/opt/motionmill/onnxruntime/libonnxruntime.so \
