@@ -105,7 +105,7 @@ func (l *slowLedger) Get(ctx context.Context, id string) (job.Record, error) {
 func TestAWorkersOwnSweeperLeavesItsCommitAlone(t *testing.T) {
 	bubble(t, func(t *testing.T, s *stage) {
 		throttled := true
-		time.AfterFunc(200*time.Second, func() { s.ledger.mu.Lock(); throttled = false; s.ledger.mu.Unlock() })
+		time.AfterFunc(7*time.Minute, func() { s.ledger.mu.Lock(); throttled = false; s.ledger.mu.Unlock() })
 		s.ledger.before = func(next job.Record) error {
 			if throttled && next.State == job.Succeeded {
 				return errors.New("throttled")
@@ -114,7 +114,7 @@ func TestAWorkersOwnSweeperLeavesItsCommitAlone(t *testing.T) {
 		}
 		send(t, s.work, event("a"))
 		stop := s.start(s.worker(nil))
-		after(10 * time.Minute)
+		after(20 * time.Minute)
 		stop()
 		wantState(t, s, "a", job.Succeeded, 1, 1)
 	})
