@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -185,7 +186,7 @@ func sweepRow(t *testing.T, r row) {
 	if err != nil || len(timers) != 1 {
 		t.Fatalf("received %d timers (%v)", len(timers), err)
 	}
-	w.sweepAll(context.Background(), []job.Message{timers[0]})
+	w.sweepAll(context.Background(), timers)
 	rec := s.ledger.get(idOf("a"))
 	if rec.State != r.wantState {
 		t.Errorf("the state is %q, want %q", rec.State, r.wantState)
@@ -216,6 +217,22 @@ func sweepRow(t *testing.T, r row) {
 	}
 }
 
+func TestASweepThatFailsIsTriedAgainInAQuarterOfALease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		w := s.worker(nil)
+		put(s, record(job.Failed, 2, nil))
+		s.ledger.before = func(job.Record) error { return errors.New("throttled") }
+		send(t, s.inProgress, w.timer(record(job.Failed, 2, nil), 2))
+		after(time.Minute)
+		timers, _ := s.inProgress.Receive(context.Background(), 10, 0)
+		w.sweepAll(context.Background(), timers)
+		if hidden := time.Until(s.inProgress.messages[0].visible); len(timers) != 1 || hidden != w.Lease/4 {
+			t.Errorf("%d timers; the one whose sweep failed is hidden for %v, want %v", len(timers), hidden, w.Lease/4)
+		}
+	})
+}
+
 func TestARenewalInBetweenWins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
@@ -232,7 +249,7 @@ func TestARenewalInBetweenWins(t *testing.T) {
 		send(t, s.inProgress, w.timer(record(job.Running, 2, nil), 2))
 		after(time.Minute)
 		timers, _ := s.inProgress.Receive(context.Background(), 10, 0)
-		w.sweepAll(context.Background(), []job.Message{timers[0]})
+		w.sweepAll(context.Background(), timers)
 		if rec := s.ledger.get(idOf("a")); rec.State != job.Running || renewing {
 			t.Errorf("the state is %s", rec.State)
 		}
@@ -247,7 +264,7 @@ func TestAnOldTimerIsSentAnew(t *testing.T) {
 		send(t, s.inProgress, w.timer(record(job.Failed, 2, nil), 2))
 		after(8 * 24 * time.Hour)
 		timers, _ := s.inProgress.Receive(context.Background(), 10, 0)
-		w.sweepAll(context.Background(), []job.Message{timers[0]})
+		w.sweepAll(context.Background(), timers)
 		letters := s.inProgress.letters()
 		if len(letters) != 1 || time.Since(letters[0].SentAt) > time.Minute || letters[0].Fence != 2 {
 			t.Errorf("timers: %+v", letters)
