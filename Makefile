@@ -28,7 +28,7 @@ crash: ## kill workers at every step of the protocol, 100 times each; writes doc
 	go test -count=1 -timeout 40m -run '^TestCrashMatrixOnServers$$' ./worker
 
 model: ## search forty thousand schedules of the protocol for one that goes wrong
-	go test -count=1 -timeout 60m -run '^TestSchedules$$' -rapid.checks=20000 -v ./worker
+	go test -count=1 -timeout 60m -v -run '^TestSchedules$$' ./worker -rapid.checks=20000
 
 soak: ## work 1,000 jobs under kills, stops and a bad network, for at most 15 minutes; writes docs/soak.md
 	@scripts/setup.sh test
