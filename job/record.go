@@ -118,6 +118,8 @@ type Filter struct {
 	Profile string
 	Bucket  string
 	Key     string
+	// KeyPrefix is what the object's key begins with.
+	KeyPrefix string
 }
 
 // Hooks is what a running attempt may call back.
@@ -128,4 +130,7 @@ type Hooks struct {
 	Weigh func(units int) error
 	// Report tells the progress; it is cheap and may be called for each frame.
 	Report func(Progress)
+	// Trace, which may be nil, tells the id of the request that brought the
+	// source, once that is known, for the log.
+	Trace func(request string)
 }

@@ -62,6 +62,9 @@ func (l *Dynamo) partition(index, hash, value string, f job.Filter, before strin
 			filters = append(filters, e.name(field.attr)+" = "+e.value(str(field.value)))
 		}
 	}
+	if f.KeyPrefix != "" {
+		filters = append(filters, "begins_with("+e.name(attrObjectKey)+", "+e.value(str(f.KeyPrefix))+")")
+	}
 	query := &dynamodb.QueryInput{
 		TableName: &l.table, IndexName: &index, KeyConditionExpression: &key, ScanIndexForward: aws.Bool(false),
 		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,

@@ -31,7 +31,7 @@ const readBatch = 100
 // new job may be missing for a moment, and one whose state has just changed
 // may be missing from lists by state, but none is shown in a state that it has left.
 // A page takes a query of each state asked for, or one for all, and a read of
-// each record. A filter of profile, bucket or key reads past the entries that
+// each record. A filter of profile, bucket, key or its beginning reads past the entries that
 // it does not select: some 4,000 of them a request.
 //
 // Errors about the arguments are of kind job.Unsupported.
@@ -124,7 +124,8 @@ func selects(f job.Filter, r job.Record) bool {
 	return (len(f.States) == 0 || slices.Contains(f.States, r.State)) &&
 		(f.Profile == "" || f.Profile == r.Profile) &&
 		(f.Bucket == "" || f.Bucket == r.Source.Bucket) &&
-		(f.Key == "" || f.Key == r.Source.Key)
+		(f.Key == "" || f.Key == r.Source.Key) &&
+		strings.HasPrefix(r.Source.Key, f.KeyPrefix)
 }
 
 // readAll gives the records of up to readBatch different jobs, by strongly

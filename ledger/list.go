@@ -72,6 +72,10 @@ func conditions(f job.Filter) (where []string, args []any) {
 			args = append(args, field.value)
 		}
 	}
+	if f.KeyPrefix != "" {
+		where = append(where, "substr(key, 1, length(?)) = ?")
+		args = append(args, f.KeyPrefix, f.KeyPrefix)
+	}
 	return where, args
 }
 

@@ -48,7 +48,7 @@ func (s *Store) Download(ctx context.Context, src job.Source, path string, repor
 		if err = os.Rename(partial, path); err == nil {
 			return Object{
 				Bytes: aws.ToInt64(head.ContentLength), SHA256: sum, ETag: etag,
-				Version: plainVersion(head.VersionId), ContentType: aws.ToString(head.ContentType),
+				Version: plainVersion(head.VersionId), ContentType: aws.ToString(head.ContentType), Metadata: head.Metadata,
 			}, nil
 		}
 		err = writing(path, err)

@@ -57,6 +57,9 @@ type Object struct {
 	// Version is empty in a bucket without versioning.
 	Version     string
 	ContentType string
+	// Metadata is what was sent along (x-amz-meta-), by names in small letters;
+	// nil for one that was stored.
+	Metadata map[string]string
 }
 
 // Info is what the server says of an object without sending it.

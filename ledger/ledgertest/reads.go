@@ -111,6 +111,7 @@ func listSelects(t *testing.T, l Ledger) {
 		{"b", "pose", "uploads", "1", job.Running},
 		{"c", "trainer", "uploads", "2", job.Dead},
 		{"d", "trainer", "other", "1", job.Succeeded},
+		{"e", "matte", "third", "owner=ü%_/3", job.Running},
 	} {
 		r := record()
 		r.Profile, r.Source.Bucket, r.Source.Key = each.profile, each.bucket, each.key
@@ -126,13 +127,18 @@ func listSelects(t *testing.T, l Ledger) {
 		filter job.Filter
 		want   string
 	}{
-		{job.Filter{}, "abcd"},
+		{job.Filter{}, "abcde"},
 		{job.Filter{States: []job.State{job.Queued}}, "a"},
-		{job.Filter{States: []job.State{job.Dead, job.Running}}, "bc"},
+		{job.Filter{States: []job.State{job.Dead, job.Running}}, "bce"},
 		{job.Filter{States: []job.State{job.Cancelled}}, ""},
 		{job.Filter{Profile: "trainer"}, "acd"},
 		{job.Filter{Bucket: "uploads"}, "abc"},
 		{job.Filter{Key: "1"}, "abd"},
+		{job.Filter{KeyPrefix: "owner=ü%_/"}, "e"},
+		{job.Filter{KeyPrefix: "owner=ü%_/", States: []job.State{job.Running}}, "e"},
+		{job.Filter{KeyPrefix: "owner=ü__/"}, ""},
+		{job.Filter{KeyPrefix: "OWNER"}, ""},
+		{job.Filter{KeyPrefix: "1", Bucket: "other"}, "d"},
 		{job.Filter{Bucket: "uploads", Key: "1", Profile: "trainer"}, "a"},
 		{job.Filter{Bucket: "uploads", Key: "1", States: []job.State{job.Running}}, "b"},
 	} {

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/store"
 )
 
@@ -76,6 +78,11 @@ func presignedMetadata(t *testing.T, h Harness) {
 	must(t, err)
 	if _, _, header := send(t, store.Presigned{Method: http.MethodGet, URL: address}, nil, nil); header.Get("X-Amz-Meta-Trainer") != "Ada" {
 		t.Errorf("the object came with %v", header)
+	}
+	got, err := h.Store.Download(t.Context(), job.Source{Bucket: h.Bucket, Key: "k.mp4"}, filepath.Join(t.TempDir(), "to"), func(int64, int64) {})
+	must(t, err)
+	if got.Metadata["trainer"] != "Ada" {
+		t.Errorf("the object was fetched with %v", got.Metadata)
 	}
 }
 
