@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/motionmill/motionmill/job"
@@ -25,6 +26,8 @@ type attempt struct {
 	id    string
 	token string
 	log   *slog.Logger
+	// request is the id of the request that brought the source, once known.
+	request atomic.Pointer[string]
 
 	mu       sync.Mutex
 	rec      job.Record // as this worker last wrote it
@@ -40,8 +43,8 @@ type attempt struct {
 func (w *Worker) start(rec job.Record, units int, began time.Time) {
 	a := &attempt{
 		w: w, id: rec.ID, token: rec.Owner, rec: rec, renewed: began, progress: rec.Progress, weight: rec.Weight, units: units,
-		log: w.Logger.With(keyJob, rec.ID, keyFence, rec.Fence),
 	}
+	a.log = slog.New(tracedLog{w.Logger.Handler(), &a.request}).With(keyJob, rec.ID, keyFence, rec.Fence)
 	w.mu.Lock()
 	w.running[rec.ID] = a
 	w.claimedAt = time.Now()
@@ -82,6 +85,7 @@ func (a *attempt) execute(ctx context.Context) (manifest string, err error) {
 	hooks := job.Hooks{
 		Weigh:  func(units int) error { return a.weigh(ctx, units) },
 		Report: a.report,
+		Trace:  a.trace,
 	}
 	return a.w.Runner.Run(ctx, a.record(), hooks)
 }
