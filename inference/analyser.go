@@ -40,27 +40,30 @@ type Analyser struct {
 // jobs of the process share.
 func (r *Runtime) NewAnalyser(choice Choice) (*Analyser, error) {
 	a := &Analyser{choice: choice}
-	for _, m := range []*Model{choice.Detect, choice.Pose, choice.Matte} {
-		if m == nil {
-			continue
-		}
+	device := r.nextDevice(&r.dealt)
+	for _, role := range choice.roles() {
+		m := role.model
 		if err := m.Supported(); err != nil {
 			return nil, err
 		}
-		n, err := r.network(*m)
+		n, err := r.network(*m, device)
 		if err != nil {
 			return nil, err
 		}
-		if err := a.add(n); err != nil {
+		if err := a.add(role.task, n); err != nil {
 			return nil, err
 		}
-		a.used = append(a.used, UsedModel{Name: m.Name, Task: m.Task, Family: m.Family, SHA256: m.SHA256, Provider: n.provider})
+		if err := rehearse(role.task, n, choice); err != nil {
+			return nil, err
+		}
+		a.used = append(a.used, UsedModel{Name: m.Name, Task: role.task, Family: m.Family, SHA256: m.SHA256, Provider: n.provider, Nodes: n.nodes})
 	}
 	return a, nil
 }
 
-// add makes the family of a network, which checks that the graph is one of it.
-func (a *Analyser) add(n *network) (err error) {
+// add makes the family of a network, which checks that the graph is one of it,
+// and gives it the task.
+func (a *Analyser) add(task string, n *network) (err error) {
 	switch n.model.Family {
 	case "heatmap":
 		a.pose, err = newHeatmap(n)
@@ -74,6 +77,16 @@ func (a *Analyser) add(n *network) (err error) {
 		a.detect, err = newYOLOX(n)
 	case "matte":
 		a.matte, err = newMatte(n)
+	case familyRVM:
+		a.matte, err = newRVM(n)
+	case "yolo":
+		a.detect, err = newYOLO(n)
+	case "rtmdet":
+		a.detect, err = newRTMDet(n)
+	case "yolo-seg":
+		err = a.addMasks(task, n, func(n *network) (masker, error) { return newYOLOSeg(n) })
+	case "maskrcnn":
+		err = a.addMasks(task, n, func(n *network) (masker, error) { return newMaskRCNN(n) })
 	}
 	return err
 }
@@ -90,8 +103,13 @@ type Video struct {
 	FrameWidth, FrameHeight int
 	// Parallel is how many inferences run at once; default GOMAXPROCS.
 	Parallel int
-	// People says who is followed: "largest" (default), one person.
+	// People says who is followed: PeopleLargest (default), PeopleCentre or PeopleAll.
 	People string
+	// DetectEvery is after how many frames the detector looks for people again
+	// although nobody was lost; default 31, or 11 where all are followed.
+	DetectEvery int
+	// Matte says what is made of the mattes.
+	Matte Matting
 }
 
 // Person is someone in a frame, in source px.
@@ -141,6 +159,9 @@ func (a *Analyser) MatteSize(v Video) (w, h int) {
 	if !a.wantMatte() || v.FrameWidth < 1 || v.FrameHeight < 1 {
 		return 0, 0
 	}
+	if v.Matte.enlarges() {
+		return v.FrameWidth, v.FrameHeight
+	}
 	return a.matte.size(picture{width: v.FrameWidth, height: v.FrameHeight})
 }
 
@@ -152,12 +173,42 @@ func (v *Video) check() error {
 		return job.Fail(job.Internal, op, "", fmt.Sprintf("a size is missing: source %dx%d, frames %dx%d",
 			v.Width, v.Height, v.FrameWidth, v.FrameHeight), "", nil)
 	}
-	if v.People != "" && v.People != "largest" {
-		return job.Fail(job.Unsupported, op, "people: "+v.People, "this version follows one person",
-			`Write people: largest in the profile`, nil)
+	if v.People == "" {
+		v.People = PeopleLargest
+	}
+	if v.DetectEvery == 0 {
+		v.DetectEvery = detectEvery
+		if v.People == PeopleAll {
+			v.DetectEvery = detectEveryForAll
+		}
+	}
+	if v.DetectEvery < 1 {
+		return job.Fail(job.Unsupported, op, fmt.Sprintf("detect_every: %d", v.DetectEvery), "it is not a number of frames from 1",
+			"Write a number of frames into the profile, or leave detect_every out", nil)
 	}
 	if v.Parallel < 1 {
 		v.Parallel = runtime.GOMAXPROCS(0)
+	}
+	return nil
+}
+
+// CanFollow returns nil when the models can follow people as asked: one of the
+// People constants, empty being PeopleLargest. The error is of kind
+// model_missing where nothing finds everyone, and unsupported for another word.
+func (a *Analyser) CanFollow(people string) error {
+	const op = "follow people"
+	switch people {
+	case "", PeopleLargest:
+		return nil
+	case PeopleCentre, PeopleAll:
+	default:
+		return job.Fail(job.Unsupported, op, "people: "+people, "there is no such choice",
+			"Write people: "+PeopleLargest+", "+PeopleCentre+" or "+PeopleAll+" in the profile", nil)
+	}
+	if a.choice.Pose != nil && !a.FindsPeople() {
+		return job.Fail(job.ModelMissing, op, "people: "+people,
+			fmt.Sprintf("the pose model %s finds one person, and there is no detector that tells people apart", a.choice.Pose.Name),
+			"Install a detector or a pose model that finds everyone (motionmill models list), or write people: "+PeopleLargest+" in the profile", nil)
 	}
 	return nil
 }
@@ -173,10 +224,16 @@ func (v *Video) check() error {
 func (a *Analyser) Analyse(
 	ctx context.Context, v Video, next func(pix []byte) (index int, t float64, err error), emit func(Result) error,
 ) (Stats, error) {
+	if err := a.CanFollow(v.People); err != nil {
+		return Stats{}, err
+	}
 	if err := v.check(); err != nil {
 		return Stats{}, err
 	}
 	run := newAnalysis(a, v)
 	err := run.run(ctx, next, emit)
+	if closed := run.mattes.end(); err == nil {
+		err = closed
+	}
 	return run.stats(), err
 }

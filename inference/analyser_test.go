@@ -240,7 +240,7 @@ func TestIDs(t *testing.T) {
 		}, 30, 75, 2},
 		{"away for a while, back at the same place", func(i int) (rect, bool) { return rect{0, 0, 20, 40}, i < 30 || i >= 75 }, 30, 75, 1},
 		{"a cut in the film", func(i int) (rect, bool) {
-			if i < correctEvery { // the detector looks just then
+			if i < detectEvery { // the detector looks just then
 				return rect{0, 0, 20, 40}, true
 			}
 			return rect{50, 30, 20, 40}, true
@@ -378,8 +378,16 @@ func TestAnalyseWithoutFrames(t *testing.T) {
 func TestAnalyseRefuses(t *testing.T) {
 	s := &stage{person: standing}
 	v := testVideo(1)
-	v.People = "all"
+	v.People = "some"
 	_, err := s.analyser(true, true).Analyse(t.Context(), v, frames(1), nil)
+	wantKind(t, err, job.Unsupported)
+	for _, people := range []string{PeopleAll, PeopleCentre} {
+		v.People = people
+		_, err = s.analyser(false, true).Analyse(t.Context(), v, frames(1), nil)
+		wantKind(t, err, job.ModelMissing)
+	}
+	v.People, v.DetectEvery = PeopleAll, -1
+	_, err = s.analyser(true, true).Analyse(t.Context(), v, frames(1), nil)
 	wantKind(t, err, job.Unsupported)
 	_, err = s.analyser(true, true).Analyse(t.Context(), Video{Width: 10, Height: 10}, frames(1), nil)
 	wantKind(t, err, job.Internal)

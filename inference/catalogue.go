@@ -85,14 +85,14 @@ func (c *Catalogue) Find(name string) (Model, error) {
 		installed = "installed: " + strings.Join(names, ", ")
 	}
 	return Model{}, job.Fail(job.ModelMissing, "find model", name, "no manifest has that name ("+installed+")",
-		"Put the model and its manifest into a folder of MOTIONMILL_MODELS_DIR", nil)
+		"motionmill models pull --list shows what can be had; others go with a manifest into a folder of MOTIONMILL_MODELS_DIR", nil)
 }
 
 // Best returns the model of the highest rank that is for task and that this
 // version can run; among equals the first of List. ok is false when there is none.
 func (c *Catalogue) Best(task string) (best Model, ok bool) {
 	for _, m := range c.models {
-		if m.Task == task && m.Supported() == nil && (!ok || m.Rank > best.Rank) {
+		if m.Serves(task) && m.Supported() == nil && (!ok || m.Rank > best.Rank) {
 			best, ok = m, true
 		}
 	}
@@ -109,24 +109,42 @@ type Choice struct {
 
 // UsedModel names a model in records of what made a result.
 type UsedModel struct {
-	Name   string `json:"name"`
+	Name string `json:"name"`
+	// Task is what the model was used for: detect, pose or matte.
 	Task   string `json:"task"`
 	Family string `json:"family"`
 	SHA256 string `json:"sha256"`
 	// Provider is where it really ran: cpu, cuda or tensorrt; empty before a session exists.
 	Provider string `json:"provider,omitempty"`
+	// Nodes proves it for a GPU: how many nodes of the graph ran on each provider
+	// in a run that ONNX Runtime's profiler watched; nil on the CPU.
+	Nodes map[string]int `json:"nodes,omitempty"`
 }
 
 // Used returns the chosen models in the order detect, pose, matte; the
 // Provider is not known here (see Analyser.Used).
 func (c Choice) Used() []UsedModel {
 	used := []UsedModel{}
-	for _, m := range []*Model{c.Detect, c.Pose, c.Matte} {
-		if m != nil {
-			used = append(used, UsedModel{Name: m.Name, Task: m.Task, Family: m.Family, SHA256: m.SHA256})
-		}
+	for _, r := range c.roles() {
+		used = append(used, UsedModel{Name: r.model.Name, Task: r.task, Family: r.model.Family, SHA256: r.model.SHA256})
 	}
 	return used
+}
+
+// role is a model and what it is used for.
+type role struct {
+	task  string
+	model *Model
+}
+
+// roles are the models in the order detect, pose, matte. One that finds masks may have two.
+func (c Choice) roles() (roles []role) {
+	for _, r := range []role{{TaskDetect, c.Detect}, {TaskPose, c.Pose}, {TaskMatte, c.Matte}} {
+		if r.model != nil {
+			roles = append(roles, r)
+		}
+	}
+	return roles
 }
 
 // Choose decides which models do the tasks (pose, matte). names holds, by
@@ -184,7 +202,7 @@ func (c *Catalogue) checkNames(names map[string]string) error {
 		if err != nil {
 			return fmt.Errorf("choose model for %s: %w", task, err)
 		}
-		if m.Task != task {
+		if !m.Serves(task) {
 			return job.Fail(job.ModelMissing, "choose model for "+task, name, "it is for the task "+m.Task,
 				"motionmill models list shows which model is for what", nil)
 		}
@@ -198,7 +216,7 @@ func (c *Catalogue) pick(task, name string) (Model, error) {
 			return m, nil
 		}
 		return Model{}, job.Fail(job.ModelMissing, "choose model for", task, "no model that this version can run is installed",
-			"Put one with its manifest into a folder of MOTIONMILL_MODELS_DIR", nil)
+			"motionmill models pull --list shows what can be had; others go with a manifest into a folder of MOTIONMILL_MODELS_DIR", nil)
 	}
 	m, err := c.Find(name)
 	if err != nil {

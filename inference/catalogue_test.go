@@ -93,7 +93,6 @@ func TestChoose(t *testing.T) {
 	pose := manifestOf("good-pose", "pose", "heatmap", poseInput+"rank: 50\n")
 	other := manifestOf("other-pose", "pose", "heatmap", poseInput+"rank: 10\n")
 	detector := manifestOf("finder", "detect", "yolox", detectInput+"rank: 50\n")
-	bytes := manifestOf("bytes", "pose", "heatmap", strings.Replace(poseInput, "fit:", "type: uint8, fit:", 1))
 	future := manifestOf("future", "pose", "telepathy", poseInput)
 	for _, c := range []struct {
 		name      string
@@ -116,7 +115,6 @@ func TestChoose(t *testing.T) {
 		{name: "no such task", tasks: []string{"matte"}, names: map[string]string{"mat": "starter-matte"}, fails: "mat"},
 		{name: "family of the future", manifests: []string{future}, tasks: []string{"pose"}, names: map[string]string{"pose": "future"},
 			fails: "family telepathy is not supported by this version (supported: heatmap, movenet, simcc, yolo-pose)"},
-		{name: "input of bytes", manifests: []string{bytes}, tasks: []string{"pose"}, names: map[string]string{"pose": "bytes"}, fails: "uint8"},
 		{name: "task without an output", tasks: []string{"detect"}, manifests: []string{detector}, fails: "detect"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -44,18 +44,21 @@ type draft struct{ task, family, fit, values, rest string }
 // false when the graph is of no family of this version. What a graph does not tell
 // (colour, mean, std, pad) is what the family's models usually have.
 func Draft(m Model, inputs, outputs []TensorInfo) (manifest string, ok bool) {
-	if len(inputs) != 1 || len(inputs[0].Shape) != 4 || len(outputs) == 0 {
+	if len(outputs) == 0 || len(inputs) != 1 && !isRVM(inputs, outputs) {
 		return "", false
 	}
-	in := inputs[0]
-	layout, h, w := "nchw", in.Shape[2], in.Shape[3]
-	if in.Shape[3] == 3 {
-		layout, h, w = "nhwc", in.Shape[1], in.Shape[2]
-	}
-	if w < 1 || h < 1 {
+	in := inputs[0] // RVM's picture comes first too.
+	p, ok := formOf(in.Shape)
+	if !ok {
 		return "", false
 	}
-	d, ok := family(outputs, layout == "nhwc", w, h)
+	d, p, ok := matteFamily(in, inputs, outputs, p)
+	if !ok {
+		d, p, ok = peopleFamily(outputs, p)
+	}
+	if !ok && p.w > 0 && p.h > 0 && p.layout != "chw" {
+		d, ok = family(outputs, p.layout == "nhwc", p.w, p.h)
+	}
 	if !ok {
 		return "", false
 	}
@@ -68,7 +71,7 @@ sha256: %s
 licence: unknown
 rank: 50
 input: {name: %q, width: %d, height: %d, layout: %s, type: %s, fit: %s, %s}
-%s`, ManifestSchema, m.Name, d.task, d.family, m.File, m.SHA256, in.Name, w, h, layout, in.Type, d.fit, d.values, d.rest), true
+%s`, ManifestSchema, m.Name, d.task, d.family, m.File, m.SHA256, in.Name, p.w, p.h, p.layout, in.Type, d.fit, d.values, d.rest), true
 }
 
 // family tells the family by the outputs' shapes, given the input's. Poses are

@@ -47,6 +47,15 @@ func TestDraftsOfRealGraphs(t *testing.T) {
 			// What no graph tells.
 			got.Name, got.Licence, got.Source, got.Rank, got.Note = want.Name, want.Licence, want.Source, want.Rank, want.Note
 			got.Options, want.Options = nil, nil
+			if want.Input.Type == "" { // left to the graph
+				got.Input.Type = ""
+			}
+			switch known.Family {
+			case "rtmdet": // The graph takes any size, and its labels any classes.
+				got.Input.Width, got.Input.Height, got.Classes = want.Input.Width, want.Input.Height, want.Classes
+			case "maskrcnn": // The surrogate of the model zoo's is padded on all sides.
+				got.Input.Fit = want.Input.Fit
+			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
 			}

@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"cmp"
 	"errors"
 	"testing"
 	"testing/fstest"
@@ -25,6 +26,8 @@ func (s *fakeSession) NewRunner(_ string, shape []int64) (runner, error) {
 	s.runners++
 	return &fakeRunner{session: s, input: make([]float32, n)}, nil
 }
+
+func (s *fakeSession) Call([]Array) ([]Array, error) { return nil, errors.ErrUnsupported }
 
 type fakeRunner struct {
 	session *fakeSession
@@ -65,7 +68,7 @@ func networkOf(tb testing.TB, m Model, shape []int64, data []float32) *network {
 func fakeNetwork(tb testing.TB, m Model, s *fakeSession) *network {
 	tb.Helper()
 	if s.inputs == nil {
-		s.inputs = []TensorInfo{{Name: m.Input.Name, Type: m.Input.Type, Shape: m.Input.shape()}}
+		s.inputs = []TensorInfo{{Name: m.Input.Name, Type: cmp.Or(m.Input.Type, "float32"), Shape: m.Input.shape()}}
 	}
 	n, err := newNetwork(m, ProviderCPU, s)
 	if err != nil {

@@ -36,7 +36,7 @@ func networkNamed(t *testing.T, name string) *network {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := openRuntime(t).network(m)
+	n, err := openRuntime(t).network(m, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,8 @@ func TestMoveNetGolden(t *testing.T) {
 }
 
 // movenetByTheBook resizes a square of the picture, what lies outside being 0,
-// drops fractions, and takes y, x, score as shares of the square.
+// drops fractions, and takes y, x, score as shares of the square, which count
+// from the picture's edge.
 func movenetByTheBook(tb testing.TB, n *network, pic picture, left, top, side float64) (points []keypoint) {
 	tb.Helper()
 	input := make([]float32, 192*192*3)
@@ -212,17 +213,18 @@ func movenetByTheBook(tb testing.TB, n *network, pic picture, left, top, side fl
 	}
 	out := read(tb, n, input)[0]
 	for k := range 17 {
-		points = append(points, keypoint{left + float64(out[k*3+1])*side, top + float64(out[k*3])*side, float64(out[k*3+2])})
+		x, y := left+float64(out[k*3+1])*side, top+float64(out[k*3])*side
+		points = append(points, keypoint{x - 0.5, y - 0.5, float64(out[k*3+2])})
 	}
 	return points
 }
 
 // cropByTheBook is determine_crop_region of TensorFlow's movenet.ipynb: corner and side of the square.
 func cropByTheBook(p []keypoint, w, h float64) (left, top, side float64) {
-	centreX, centreY := (p[11].x+p[12].x)/2, (p[11].y+p[12].y)/2
+	centreX, centreY := (p[11].x+p[12].x+1)/2, (p[11].y+p[12].y+1)/2 // from the edge
 	torso, body := 0.0, 0.0
 	for i := range p {
-		dx, dy := math.Abs(centreX-p[i].x), math.Abs(centreY-p[i].y)
+		dx, dy := math.Abs(centreX-p[i].x-0.5), math.Abs(centreY-p[i].y-0.5)
 		if i == 5 || i == 6 || i == 11 || i == 12 {
 			torso = slices.Max([]float64{torso, dx, dy})
 		}
@@ -248,14 +250,14 @@ func TestYOLOPoseGolden(t *testing.T) {
 	}
 	for name, c := range goldenPictures(t) {
 		t.Run(name, func(t *testing.T) {
-			got, err := p.spot(c.pic)
+			got, err := p.spot(c.pic, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			rows, back := yoloPoseByTheBook(t, n, c.pic)
 			samePeople(t, got, rows, back)
 			// The same people as an end-to-end export gives them.
-			again, err := endToEnd(t, n.model, rows).spot(c.pic)
+			again, err := endToEnd(t, n.model, rows).spot(c.pic, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -289,7 +291,7 @@ func samePeople(tb testing.TB, got []person, rows [][]float64, back func(x, y fl
 		var want []keypoint
 		for k := range 17 {
 			x, y := back(row[6+k*3], row[7+k*3])
-			want = append(want, keypoint{x, y, row[8+k*3]})
+			want = append(want, keypoint{x - 0.5, y - 0.5, row[8+k*3]}) // The reference counts from the edge.
 		}
 		samePoints(tb, got[i].points, want)
 	}

@@ -62,7 +62,7 @@ type Input struct {
 	Width  int       `yaml:"width"`  // px
 	Height int       `yaml:"height"` // px
 	Layout string    `yaml:"layout"` // nchw (default), nhwc or chw
-	Type   string    `yaml:"type"`   // float32 (default), float16, int32 or uint8
+	Type   string    `yaml:"type"`   // float32, float16, int32 or uint8; empty is what the graph takes
 	Colour string    `yaml:"colour"` // rgb (default) or bgr
 	Mean   []float64 `yaml:"mean"`   // per channel in the order of Colour, on 0 to 255; default 0
 	Std    []float64 `yaml:"std"`    // per channel, on 0 to 255; default 1
@@ -108,7 +108,7 @@ func (m *Manifest) setDefaults() {
 	for _, text := range []struct {
 		field *string
 		value string
-	}{{&in.Layout, "nchw"}, {&in.Type, "float32"}, {&in.Colour, "rgb"}} {
+	}{{&in.Layout, "nchw"}, {&in.Colour, "rgb"}} {
 		if *text.field == "" {
 			*text.field = text.value
 		}
@@ -140,6 +140,9 @@ func (m *Manifest) check() error {
 	if m.Task == TaskPose && len(m.Points.Names) == 0 {
 		return wrongField("keypoints", "is missing, and the task is pose")
 	}
+	if m.Task == TaskGeneric && m.Input.Name == "" {
+		return nil // It takes no picture.
+	}
 	return m.Input.check()
 }
 
@@ -156,7 +159,7 @@ func (in Input) check() error {
 	}
 	for _, check := range []error{
 		oneOf("input.layout", in.Layout, "nchw", "nhwc", "chw"),
-		oneOf("input.type", in.Type, "float32", "float16", "int32", "uint8"),
+		oneOf("input.type", in.Type, append(inputTypes(), "")...),
 		oneOf("input.colour", in.Colour, "rgb", "bgr"),
 		oneOf("input.fit", in.Fit, FitAffine, FitStretch, FitLetterboxCentre, FitLetterboxTopLeft),
 	} {
@@ -175,6 +178,9 @@ func (in Input) check() error {
 	}
 	return nil
 }
+
+// inputTypes are those that a picture can be given in.
+func inputTypes() []string { return []string{"float32", "float16", "int32", "uint8"} }
 
 // shape returns the dimensions of the input tensor for one picture.
 func (in Input) shape() []int64 {
@@ -215,6 +221,19 @@ func (m Manifest) number(option string, fallback, low, high float64) (float64, e
 		return 0, wrongField("options."+option, "%v is not within %v to %v", x, low, high)
 	}
 	return x, nil
+}
+
+// choice returns the option of a name, which is one of allowed; the first where there is none.
+func (m Manifest) choice(option string, allowed ...string) (string, error) {
+	value, ok := m.Options[option]
+	if !ok {
+		return allowed[0], nil
+	}
+	text, ok := value.(string)
+	if !ok {
+		return "", wrongField("options."+option, "%v is not a text", value)
+	}
+	return text, oneOf("options."+option, text, allowed...)
 }
 
 // knownOptions refuses options that the family does not have.

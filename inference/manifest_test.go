@@ -17,7 +17,7 @@ func TestParseManifestFillsDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Input{
-		Name: "in", Width: 48, Height: 64, Layout: "nchw", Type: "float32", Colour: "rgb", Fit: FitAffine,
+		Name: "in", Width: 48, Height: 64, Layout: "nchw", Colour: "rgb", Fit: FitAffine,
 		Mean: []float64{0, 0, 0}, Std: []float64{1, 1, 1},
 	}
 	if diff := cmp.Diff(want, m.Input); diff != "" {

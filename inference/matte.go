@@ -1,32 +1,95 @@
 package inference
 
+import (
+	"errors"
+	"math"
+)
+
 // matte is the family of models that give one probability of "person" for
 // each pixel of the whole frame: MODNet, U²-Net, selfie segmentation and their like.
 type matte struct {
-	network *network
-	fill    filler
+	network  *network
+	fill     filler
+	sizing   sizing
+	area     bool   // averages the px that a sample covers, else interpolates
+	activate string // what makes probabilities of what the graph gives
 }
+
+// sizing is how a model whose graph leaves the size open chooses it. The zero
+// value takes the manifest's.
+type sizing struct{ short, multiple int }
+
+// What the graph leaves to do for probabilities.
+const (
+	activateNone    = "none"
+	activateSigmoid = "sigmoid" // of logits of one channel
+	activateSoftmax = "softmax" // of logits of background and person
+)
 
 func newMatte(n *network) (*matte, error) {
 	m := n.model
 	if m.Input.Fit == FitAffine {
 		return nil, badManifest(m, wrongField("input.fit", "is %q, the family matte looks at the whole frame", m.Input.Fit))
 	}
-	if err := m.knownOptions(); err != nil {
+	f := &matte{network: n, fill: newFiller(m.Input)}
+	if err := f.options(); err != nil {
 		return nil, badManifest(m, err)
 	}
-	_, outputs := n.session.Info()
+	inputs, outputs := n.session.Info()
 	if len(outputs) == 0 || outputs[0].Type != "float32" {
 		return nil, mismatch(m, "the graph's outputs are %v, the family matte gives float32 first", outputs)
 	}
 	if _, ok := mapOf(outputs[0].Shape); !ok && isFixed(outputs[0].Shape) {
 		return nil, mismatch(m, "the graph's output is %v, the family matte gives one or two channels", outputs[0])
 	}
-	return &matte{network: n, fill: newFiller(m.Input)}, nil
+	if f.sizing.short > 0 && isFixed(inputs[0].Shape) {
+		return nil, mismatch(m, "the graph's input is %v, the manifest's short_side wants an open size", inputs[0])
+	}
+	return f, nil
+}
+
+// options reads the options of the manifest.
+func (m *matte) options() error {
+	model := m.network.model
+	if err := model.knownOptions("short_side", "multiple", "resize", "activation"); err != nil {
+		return err
+	}
+	short, err := model.number("short_side", 0, 1, 4096)
+	if err != nil {
+		return err
+	}
+	multiple, err := model.number("multiple", 32, 1, 512)
+	if err != nil {
+		return err
+	}
+	m.sizing = sizing{int(short), int(multiple)}
+	if m.sizing.short > 0 && m.sizing.short < m.sizing.multiple {
+		return wrongField("options.short_side", "%d is less than the multiple %d", m.sizing.short, m.sizing.multiple)
+	}
+	resize, err := model.choice("resize", "bilinear", "area")
+	if err != nil {
+		return err
+	}
+	m.area = resize == "area"
+	m.activate, err = model.choice("activation", activateNone, activateSigmoid, activateSoftmax)
+	return err
+}
+
+// of is the size in px at which a picture is looked at: it keeps the picture's,
+// unless both sides are longer, or both shorter, than the short side; then
+// the shorter becomes that. Both are rounded down to the multiple.
+// MODNet, demo/image_matting/colab/inference.py.
+func (s sizing) of(pic picture) (w, h int) {
+	w, h = pic.width, pic.height
+	if shorter := min(w, h); shorter > s.short || max(w, h) < s.short {
+		scale := float64(s.short) / float64(shorter)
+		w, h = int(float64(w)*scale+1e-6), int(float64(h)*scale+1e-6)
+	}
+	return max(w-w%s.multiple, s.multiple), max(h-h%s.multiple, s.multiple)
 }
 
 // matteMap says how a matte lies in an output tensor.
-type matteMap struct{ w, h, start, step int }
+type matteMap struct{ w, h, start, step, background int }
 
 // mapOf reads [1 c h w], [1 h w c] or [1 h w]; of two channels the second is the person.
 func mapOf(shape []int64) (matteMap, bool) {
@@ -40,105 +103,117 @@ func mapOf(shape []int64) (matteMap, bool) {
 	case len(dims) != 4 || dims[0] != 1:
 		return matteMap{}, false
 	case dims[1] == 1 || dims[1] == 2:
-		return matteMap{w: dims[3], h: dims[2], start: (dims[1] - 1) * dims[2] * dims[3], step: 1}, true
+		start := (dims[1] - 1) * dims[2] * dims[3]
+		return matteMap{w: dims[3], h: dims[2], start: start, step: 1, background: -start}, true
 	case dims[3] == 1 || dims[3] == 2:
-		return matteMap{w: dims[2], h: dims[1], start: dims[3] - 1, step: dims[3]}, true
+		return matteMap{w: dims[2], h: dims[1], start: dims[3] - 1, step: dims[3], background: 1 - dims[3]}, true
 	default:
 		return matteMap{}, false
 	}
 }
 
+// input is what the manifest says of it, at the size for frames like pic.
+func (m *matte) input(pic picture) Input {
+	in := m.network.model.Input
+	if m.sizing.short > 0 {
+		in.Width, in.Height = m.sizing.of(pic)
+	}
+	return in
+}
+
 // size is the width and height in px of the mattes of frames like pic: the
 // model's own, less what letterboxing leaves empty.
 func (m *matte) size(pic picture) (w, h int) {
-	p := place(m.fillInput(), pic)
+	p := place(m.input(pic), pic)
 	return p.w, p.h
 }
 
-func (m *matte) fillInput() Input { return m.network.model.Input }
+// film begins a video. Where the size is the video's own, so are the buffers.
+func (m *matte) film(pic picture) videoMatter {
+	if m.sizing.short == 0 {
+		return &matteVideo{matte: *m}
+	}
+	video := &matteVideo{matte: *m, own: true}
+	model := m.network.model
+	model.Input = m.input(pic)
+	video.network, video.fill, video.sizing = m.network.as(model), newFiller(model.Input), sizing{}
+	video.network.pool, video.network.saw = &pool{}, m.network.saw
+	return video
+}
+
+// matteVideo is a matte for one video.
+type matteVideo struct {
+	matte
+	own bool // has buffers of its own
+}
+
+func (v *matteVideo) ordered() bool { return false }
+
+func (v *matteVideo) close() error {
+	if !v.own {
+		return nil
+	}
+	return v.network.pool.drain()
+}
 
 // cut writes the matte of a frame into dst, grey8, of the size that size gives;
 // 255 is person.
 func (m *matte) cut(pic picture, dst []byte) error {
-	p := place(m.fillInput(), pic)
+	if m.sizing.short > 0 { // It is a picture by itself.
+		video := m.film(pic)
+		return errors.Join(video.cut(pic, dst), video.close())
+	}
+	p := place(m.network.model.Input, pic)
 	return m.network.use(func(l *lane) {
-		m.fill.fill(l.runner.Input(), pic, p, &l.scratch)
+		if m.area {
+			m.fill.average(l.runner.Input(), pic, p, l)
+		} else {
+			m.fill.fill(l.runner.Input(), pic, p, &l.scratch)
+		}
 	}, func(out []tensor) error {
 		from, ok := mapOf(out[0].shape)
 		if !ok || from.w != m.fill.width || from.h != m.fill.height {
 			return mismatch(m.network.model, "its output has the shape %v, want the input's %d by %d with one or two channels",
 				out[0].shape, m.fill.width, m.fill.height)
 		}
+		if m.activate == activateSoftmax && from.background == 0 {
+			return mismatch(m.network.model, "its output has the shape %v: activation softmax wants two channels", out[0].shape)
+		}
 		for y := range p.h {
 			at := from.start + ((p.y+y)*from.w+p.x)*from.step
-			row := dst[y*p.w : (y+1)*p.w]
-			for x := range row {
-				row[x] = grey(out[0].data[at])
-				at += from.step
-			}
+			m.row(dst[y*p.w:(y+1)*p.w], out[0].data, at, from)
 		}
 		return nil
 	})
 }
 
+// row reads one row of the output from at on.
+func (m *matte) row(dst []byte, data []float32, at int, from matteMap) {
+	for x := range dst {
+		v := data[at]
+		switch m.activate {
+		case activateSoftmax: // Of two, it is the sigmoid of the difference.
+			v = sigmoid32(v - data[at+from.background])
+		case activateSigmoid:
+			v = sigmoid32(v)
+		}
+		dst[x] = grey(v)
+		at += from.step
+	}
+}
+
+func sigmoid32(v float32) float32 { return float32(1 / (1 + math.Exp(-float64(v)))) }
+
 func grey(v float32) byte { return byte(min(max(v, 0), 1)*255 + 0.5) }
 
-// finder remembers the memory that looking for blobs needs.
-type finder struct {
-	seen  []bool
-	stack []int32
-}
-
-// largestBlob returns the bounding box, in matte px, of the largest connected
-// (4 neighbours) area that is more person than not. ok is false where none
-// covers a five-hundredth of the matte.
-func (f *finder) largestBlob(grey []byte, w, h int) (box rect, ok bool) {
-	if cap(f.seen) < w*h {
-		f.seen = make([]bool, w*h)
+// average is fill with each sample the mean of the px that it covers, as
+// OpenCV's INTER_AREA gives it.
+func (f filler) average(dst []float32, pic picture, p placement, l *lane) {
+	if empty := (emptied{&dst[0], p.x, p.y, p.w, p.h}); (p.w < f.width || p.h < f.height) && empty != l.scratch.empty {
+		f.blank(dst)
+		l.scratch.empty = empty
 	}
-	f.seen = f.seen[:w*h]
-	clear(f.seen)
-	largest := w*h/500 + 1
-	for i, v := range grey[:w*h] {
-		if v < 128 || f.seen[i] {
-			continue
-		}
-		if b, n := f.flood(grey, w, h, i); n >= largest {
-			box, largest, ok = b, n+1, true
-		}
-	}
-	return box, ok
-}
-
-// flood visits the area of pixel start and returns its bounds and size.
-func (f *finder) flood(grey []byte, w, h, start int) (rect, int) {
-	left, right, top, bottom, n := start%w, start%w, start/w, start/w, 0
-	f.seen[start] = true
-	f.stack = append(f.stack[:0], int32(start))
-	visit := func(i int) {
-		if grey[i] >= 128 && !f.seen[i] {
-			f.seen[i] = true
-			f.stack = append(f.stack, int32(i))
-		}
-	}
-	for len(f.stack) > 0 {
-		i := int(f.stack[len(f.stack)-1])
-		f.stack = f.stack[:len(f.stack)-1]
-		n++
-		x, y := i%w, i/w
-		left, right, top, bottom = min(left, x), max(right, x), min(top, y), max(bottom, y)
-		if x > 0 {
-			visit(i - 1)
-		}
-		if x < w-1 {
-			visit(i + 1)
-		}
-		if y > 0 {
-			visit(i - w)
-		}
-		if y < h-1 {
-			visit(i + w)
-		}
-	}
-	return rect{float64(left), float64(top), float64(right - left + 1), float64(bottom - top + 1)}, n
+	l.average.rows(pic, p.w, p.h, func(y int, row []float32) {
+		f.blend(dst, (p.y+y)*f.width+p.x, row, row, 1, 0)
+	})
 }

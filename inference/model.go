@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"slices"
 	"strings"
@@ -26,9 +25,11 @@ type Model struct {
 
 // The families that this version can run, by task.
 var supported = map[string][]string{
-	TaskDetect: {"yolox"},
-	TaskPose:   {"heatmap", "movenet", "simcc", "yolo-pose"},
-	TaskMatte:  {"matte"},
+	TaskDetect:  {"maskrcnn", "rtmdet", "yolo", "yolo-seg", "yolox"},
+	TaskPose:    {"heatmap", "movenet", "simcc", "yolo-pose"},
+	TaskMatte:   {"maskrcnn", "matte", "rvm", "yolo-seg"},
+	TaskMask:    {"maskrcnn", "yolo-seg"},
+	TaskGeneric: {"generic"},
 }
 
 // Supported returns nil when this version can run the model, else an error of
@@ -45,12 +46,13 @@ func (m Model) Supported() error {
 			fmt.Sprintf("family %s is not supported by this version (supported: %s)", m.Family, text),
 			"Choose another model with --model "+m.Task+"=NAME; motionmill models list shows them", nil)
 	}
-	if m.Input.Type != "float32" && m.Input.Type != "int32" {
-		return job.Fail(job.ModelMissing, op, m.Name,
-			fmt.Sprintf("input type %s is not supported by this version (supported: float32, int32)", m.Input.Type),
-			"Choose another model with --model "+m.Task+"=NAME; motionmill models list shows them", nil)
-	}
 	return nil
+}
+
+// Serves tells whether the model can do a task: its own, and one that finds the
+// masks of people can also detect and cut them out.
+func (m Model) Serves(task string) bool {
+	return m.Task == task || m.Task == TaskMask && (task == TaskDetect || task == TaskMatte)
 }
 
 // NeedsBoxes tells whether a pose model has to be told where the person is.
@@ -63,16 +65,8 @@ func (m Model) Keypoints() (names []string, pairs [][2]int) { return m.Points.Na
 // Verify compares the file's SHA-256 with the manifest's. A file that is
 // absent, or that differs, is an error of kind model_missing.
 func (m Model) Verify() error {
-	file, err := m.folder.Open(m.File)
-	if err != nil {
-		return m.absent(err)
-	}
-	defer file.Close()
-	hash := sha256.New()
-	if _, err := io.Copy(hash, file); err != nil {
-		return m.absent(err)
-	}
-	return m.compare(hex.EncodeToString(hash.Sum(nil)))
+	_, err := m.load()
+	return err
 }
 
 // load returns the file's bytes, verified.
@@ -81,8 +75,7 @@ func (m Model) load() ([]byte, error) {
 	if err != nil {
 		return nil, m.absent(err)
 	}
-	sum := sha256.Sum256(data)
-	return data, m.compare(hex.EncodeToString(sum[:]))
+	return data, m.compare(data)
 }
 
 func (m Model) absent(err error) error {
@@ -93,12 +86,20 @@ func (m Model) absent(err error) error {
 	return job.Fail(job.ModelMissing, "read model "+m.Name, m.Path, finding, m.remedy(), err)
 }
 
-func (m Model) compare(got string) error {
+func (m Model) compare(data []byte) error {
+	sum := sha256.Sum256(data)
+	got := hex.EncodeToString(sum[:])
 	if got == m.SHA256 {
 		return nil
 	}
-	return job.Fail(job.ModelMissing, "verify model "+m.Name, m.Path,
-		fmt.Sprintf("its SHA-256 is %s, the manifest says %s: not the file that was meant", got, m.SHA256), m.remedy(), nil)
+	finding := fmt.Sprintf("its SHA-256 is %s, the manifest says %s: not the file that was meant", got, m.SHA256)
+	if instead, remedy := notAModel(data); instead != "" {
+		if strings.HasPrefix(m.Source, "https://") {
+			remedy = m.remedy()
+		}
+		return job.Fail(job.ModelMissing, "verify model "+m.Name, m.Path, instead+" ("+finding+")", remedy, nil)
+	}
+	return job.Fail(job.ModelMissing, "verify model "+m.Name, m.Path, finding, m.remedy(), nil)
 }
 
 func (m Model) remedy() string {

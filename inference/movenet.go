@@ -42,11 +42,13 @@ type movenetSingle struct {
 	minScore        float64
 	points          int
 	hips, shoulders [2]int // indices of points
+	shape           []int64
 }
 
 func newMoveNetSingle(n *network) (*movenetSingle, error) {
 	m := n.model
 	s := &movenetSingle{network: n, fill: newFiller(m.Input), points: len(m.Points.Names)}
+	s.shape, _ = movenetShapes(s.points)
 	if m.Input.Pad != 0 {
 		return nil, badManifest(m, wrongField("input.pad", "is %v, the family movenet pads with 0", m.Input.Pad))
 	}
@@ -82,8 +84,8 @@ func (s *movenetSingle) estimate(pic picture, box rect, points []keypoint) error
 	return s.network.use(func(l *lane) {
 		s.fill.fill(l.runner.Input(), pic, place, &l.scratch)
 	}, func(out []tensor) error {
-		if single, _ := movenetShapes(s.points); !fits(out[0].shape, single) || len(points) != s.points {
-			return mismatch(s.network.model, "its output has the shape %v, want %v", out[0].shape, single)
+		if !fits(out[0].shape, s.shape) || len(points) != s.points {
+			return mismatch(s.network.model, "its output has the shape %v, want %v", out[0].shape, s.shape)
 		}
 		s.fill.relative(out[0].data, place, points)
 		return nil
@@ -128,6 +130,7 @@ func (s *movenetSingle) next(points []keypoint, w, h int) rect {
 			half = math.Max(half, movenetBody*away)
 		}
 	}
+	x, y = x+0.5, y+0.5 // In a rect 0 is the picture's edge.
 	half = math.Min(half, math.Max(math.Max(x, width-x), math.Max(y, height-y)))
 	if half > math.Max(width, height)/2 {
 		return whole
@@ -141,11 +144,13 @@ type movenetMulti struct {
 	fill     filler
 	minScore float64
 	points   int
+	shape    []int64
 }
 
 func newMoveNetMulti(n *network) (*movenetMulti, error) {
 	m := n.model
 	s := &movenetMulti{network: n, fill: newFiller(m.Input), points: len(m.Points.Names)}
+	_, s.shape = movenetShapes(s.points)
 	err := m.knownOptions("score")
 	if err == nil {
 		s.minScore, err = m.number("score", 0.25, 0, 1)
@@ -158,18 +163,17 @@ func newMoveNetMulti(n *network) (*movenetMulti, error) {
 
 // spot finds everyone in a frame with their points, best first. A row of the
 // output holds the points, then the box (top, left, bottom, right) and its score.
-func (s *movenetMulti) spot(pic picture) ([]person, error) {
+func (s *movenetMulti) spot(pic picture, into []person) ([]person, error) {
 	place := letterbox(pic, s.fill.width, s.fill.height, true)
 	width, height := float64(s.fill.width), float64(s.fill.height)
-	var people []person
+	people := into[:0]
 	err := s.network.use(func(l *lane) {
 		s.fill.fill(l.runner.Input(), pic, place, &l.scratch)
 	}, func(out []tensor) error {
-		_, multi := movenetShapes(s.points)
-		if !fits(out[0].shape, multi) {
-			return mismatch(s.network.model, "its output has the shape %v, want [1 n %d]", out[0].shape, multi[2])
+		if !fits(out[0].shape, s.shape) {
+			return mismatch(s.network.model, "its output has the shape %v, want [1 n %d]", out[0].shape, s.shape[2])
 		}
-		columns := int(multi[2])
+		columns := int(s.shape[2])
 		for row := range slices.Chunk(out[0].data, columns) {
 			box := row[3*s.points:]
 			score := float64(box[4])
@@ -178,9 +182,8 @@ func (s *movenetMulti) spot(pic picture) ([]person, error) {
 			}
 			left, top := float64(box[1])*width, float64(box[0])*height
 			area := rect{left, top, float64(box[3])*width - left, float64(box[2])*height - top}
-			p := person{detection: detection{place.back(area, pic), score}, points: make([]keypoint, s.points)}
-			s.fill.relative(row, place, p.points)
-			people = append(people, p)
+			people = another(people, detection{place.back(area, pic), score}, s.points)
+			s.fill.relative(row, place, people[len(people)-1].points)
 		}
 		sortByScore(people)
 		return nil

@@ -39,7 +39,7 @@ func TestMoveNetMultiFindsEveryone(t *testing.T) {
 		return values
 	}
 	data := append(append(append(row(0.4), row(0.2)...), row(0.8)...), make([]float32, 3*56)...)
-	for _, kind := range []string{"int32", "float32"} {
+	for _, kind := range []string{"int32", "uint8", "float32"} {
 		t.Run(kind, func(t *testing.T) {
 			var input []float32
 			shape := []int64{1, 6, 56}
@@ -54,12 +54,12 @@ func TestMoveNetMultiFindsEveryone(t *testing.T) {
 			if err != nil || one != nil {
 				t.Fatalf("one %v, error %v", one, err)
 			}
-			got, err := several.spot(plain(400, 200, 10, 20, 30))
+			got, err := several.spot(plain(400, 200, 10, 20, 30), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			points := make([]keypoint, 17)
-			points[0], points[1] = keypoint{100, 50, 0.9}, keypoint{300, 100, 1}
+			points[0], points[1] = keypoint{99.5, 49.5, 0.9}, keypoint{299.5, 99.5, 1}
 			box := rect{100, 50, 100, 100}
 			want := []person{{detection{box, 0.8}, points}, {detection{box, 0.4}, points}}
 			if diff := cmp.Diff(want, got, aboutEqualPeople); diff != "" {
@@ -82,8 +82,8 @@ func TestMoveNetLooksAtTheWholeFrame(t *testing.T) {
 	}
 	body := func(score, half float64) []keypoint {
 		points := make([]keypoint, 17)
-		for i := range points {
-			points[i] = keypoint{150 + half*float64(i%2*2-1), 100 + half*float64(i/2%2*2-1), score}
+		for i := range points { // 150, 100 from the frame's corner
+			points[i] = keypoint{149.5 + half*float64(i%2*2-1), 99.5 + half*float64(i/2%2*2-1), score}
 		}
 		return points
 	}
@@ -93,7 +93,7 @@ func TestMoveNetLooksAtTheWholeFrame(t *testing.T) {
 		t.Errorf("looks at %v for a small person, want %v", got, want)
 	}
 	reaching := body(0.9, 20)
-	reaching[9].x = 90 // a wrist, 60 px away, counts 1.2 times
+	reaching[9].x = 89.5 // a wrist, 60 px away, counts 1.2 times
 	if got, want := next(reaching, 400, 300), (rect{150 - 72, 100 - 72, 144, 144}); math.Abs(got.x-want.x)+math.Abs(got.w-want.w) > 1e-9 {
 		t.Errorf("looks at %v for a person who reaches out, want %v", got, want)
 	}
@@ -104,15 +104,28 @@ func TestMoveNetLooksAtTheWholeFrame(t *testing.T) {
 	if got := next(body(0.2, 20), 400, 300); got != whole {
 		t.Errorf("looks at %v though the torso is not seen", got)
 	}
+	reaching[9].score = 0.2
+	if got := next(reaching, 400, 300); math.Abs(got.w-144) > 1e-9 {
+		t.Errorf("looks at %v for a wrist that is just seen", got)
+	}
+	if got := next(body(0.21, 20), 400, 300); got.w != 76 {
+		t.Errorf("looks at %v though the torso is just seen", got)
+	}
 	if got := next(body(0.9, 140), 400, 300); got != whole {
 		t.Errorf("looks at %v for a person as large as the frame", got)
 	}
 }
 
 func TestWholeNumbers(t *testing.T) {
-	got := make([]int32, 6)
-	wholeNumbers([]float32{0, 0.99, 1, 254.99998, 255, 127.5}, got)
-	if diff := cmp.Diff([]int32{0, 0, 1, 255, 255, 127}, got); diff != "" {
+	values := []float32{0, 0.99, 1, 254.99998, 255, 127.5}
+	ints, bytes := make([]int32, 6), make([]uint8, 6)
+	wholeNumbers(values, ints)
+	wholeNumbers(values, bytes)
+	wholeNumbers(values, []int32(nil))
+	if diff := cmp.Diff([]int32{0, 0, 1, 255, 255, 127}, ints); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]uint8{0, 0, 1, 255, 255, 127}, bytes); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -147,7 +160,7 @@ func TestPoseFamiliesRefuse(t *testing.T) {
 				s.outputs = append(s.outputs, TensorInfo{Name: "out", Type: "float32", Shape: shape})
 			}
 			m := modelOf(t, manifestOf("p", "pose", c.family, "input: {name: in, "+c.input+"}\n"+c.rest+"\n"))
-			err := (&Analyser{}).add(fakeNetwork(t, m, s))
+			err := (&Analyser{}).add(TaskPose, fakeNetwork(t, m, s))
 			wantKind(t, err, job.ModelMissing)
 			if !strings.Contains(err.Error(), c.says) {
 				t.Errorf("the error %q does not say %q", err, c.says)

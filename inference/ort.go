@@ -3,8 +3,7 @@ package inference
 import (
 	"errors"
 	"fmt"
-	"os"
-	"strconv"
+	"slices"
 
 	ort "github.com/yalue/onnxruntime_go"
 )
@@ -12,12 +11,13 @@ import (
 // ortSession is a session of ONNX Runtime.
 type ortSession struct {
 	session         *ort.DynamicAdvancedSession
-	inputs, outputs []TensorInfo
+	inputs, outputs []TensorInfo // as the graph has them
 }
 
 // sessionOptions says how a session is made.
 type sessionOptions struct {
 	provider string
+	device   int // of the GPUs that can be seen, from 0
 	threads  int // within one operator; 1 keeps all work on the calling thread
 	cache    string
 	profile  string // prefix of a profile file to write; empty is none
@@ -53,6 +53,7 @@ func newSessionOptions(o sessionOptions) (*ort.SessionOptions, error) {
 		func() error { return options.SetExecutionMode(ort.ExecutionModeSequential) },
 		func() error { return options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0") },
 		func() error { return options.AddSessionConfigEntry("session.inter_op.allow_spinning", "0") },
+		func() error { return options.AddSessionConfigEntry("session.use_env_allocators", "1") }, // see shareArena
 		func() error { return appendProvider(options, o) },
 	}
 	if o.profile != "" {
@@ -98,6 +99,12 @@ func typeName(info ort.InputOutputInfo) string {
 		return "int32"
 	case ort.TensorElementDataTypeUint8:
 		return "uint8"
+	case ort.TensorElementDataTypeDouble:
+		return "float64"
+	case ort.TensorElementDataTypeBool:
+		return "bool"
+	case ort.TensorElementDataTypeString:
+		return "string"
 	default:
 		return "other"
 	}
@@ -111,139 +118,15 @@ func tensorNames(infos []TensorInfo) []string {
 	return names
 }
 
-func (s *ortSession) Info() (inputs, outputs []TensorInfo) { return s.inputs, s.outputs }
+// Info gives the outputs as runs give them: those of float16 are float32.
+func (s *ortSession) Info() (inputs, outputs []TensorInfo) {
+	outputs = slices.Clone(s.outputs)
+	for i := range outputs {
+		if outputs[i].Type == "float16" {
+			outputs[i].Type = "float32"
+		}
+	}
+	return s.inputs, outputs
+}
 
 func (s *ortSession) Close() error { return s.session.Destroy() }
-
-// NewRunner makes the input tensor, and every output tensor whose shape the
-// graph fixes; the others are made anew in each run.
-func (s *ortSession) NewRunner(_ string, shape []int64) (runner, error) {
-	input, err := newFeed(s.inputs[0].Type, shape)
-	if err != nil {
-		return nil, err
-	}
-	r := &ortRunner{session: s.session, input: input, infos: s.outputs, fixed: make([]ort.Value, len(s.outputs))}
-	r.inputs = []ort.Value{input.value}
-	r.values, r.out = make([]ort.Value, len(s.outputs)), make([]tensor, len(s.outputs))
-	for i, info := range s.outputs {
-		if info.Type != "float32" || !isFixed(info.Shape) {
-			continue
-		}
-		output, err := ort.NewEmptyTensor[float32](ort.Shape(info.Shape))
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("create output tensor %s: %w", info.Name, err), r.Close())
-		}
-		r.fixed[i] = output
-		r.out[i] = tensor{name: info.Name, shape: info.Shape, data: output.GetData()}
-	}
-	return r, nil
-}
-
-func isFixed(shape []int64) bool {
-	for _, n := range shape {
-		if n < 1 {
-			return false
-		}
-	}
-	return len(shape) > 0
-}
-
-// ortRunner holds the tensors of one run at a time.
-type ortRunner struct {
-	session *ort.DynamicAdvancedSession
-	input   *feed
-	inputs  []ort.Value
-	infos   []TensorInfo
-	fixed   []ort.Value // nil where the shape is known only after a run
-	values  []ort.Value
-	out     []tensor
-}
-
-func (r *ortRunner) Input() []float32 { return r.input.floats }
-
-func (r *ortRunner) Run() ([]tensor, error) {
-	r.input.load()
-	copy(r.values, r.fixed)
-	if err := r.session.Run(r.inputs, r.values); err != nil {
-		return nil, err
-	}
-	var failed error
-	for i, value := range r.values {
-		if r.fixed[i] != nil {
-			continue
-		}
-		out, err := readValue(r.infos[i].Name, value)
-		r.out[i] = out
-		failed = errors.Join(failed, err, value.Destroy())
-	}
-	return r.out, failed
-}
-
-// readValue copies an output that ONNX Runtime made.
-func readValue(name string, value ort.Value) (tensor, error) {
-	t := tensor{name: name, shape: value.GetShape()}
-	switch v := value.(type) {
-	case *ort.Tensor[float32]:
-		t.data = v.GetData() // Go's own memory: it outlives the tensor
-	case *ort.Tensor[int64]:
-		t.data = toFloats(v.GetData())
-	case *ort.Tensor[int32]:
-		t.data = toFloats(v.GetData())
-	default:
-		return t, fmt.Errorf("read output %s: its type is not supported by this version", name)
-	}
-	return t, nil
-}
-
-func toFloats[T int32 | int64](values []T) []float32 {
-	floats := make([]float32, len(values))
-	for i, v := range values {
-		floats[i] = float32(v)
-	}
-	return floats
-}
-
-func (r *ortRunner) Close() error {
-	err := r.input.value.Destroy()
-	for _, value := range r.fixed {
-		if value != nil {
-			err = errors.Join(err, value.Destroy())
-		}
-	}
-	return err
-}
-
-// appendProvider asks for a GPU provider; the CPU one is always there.
-func appendProvider(options *ort.SessionOptions, o sessionOptions) (err error) {
-	switch o.provider {
-	case ProviderCUDA:
-		cuda, err := ort.NewCUDAProviderOptions()
-		if err != nil {
-			return fmt.Errorf("create CUDA options: %w", err)
-		}
-		err = cuda.Update(map[string]string{"device_id": "0"})
-		if err == nil {
-			err = options.AppendExecutionProviderCUDA(cuda)
-		}
-		return errors.Join(err, cuda.Destroy())
-	case ProviderTensorRT:
-		trt, err := ort.NewTensorRTProviderOptions()
-		if err != nil {
-			return fmt.Errorf("create TensorRT options: %w", err)
-		}
-		settings := map[string]string{"device_id": "0"}
-		if o.cache != "" { // Engines take minutes to build.
-			if err := os.MkdirAll(o.cache, 0o755); err != nil {
-				return errors.Join(fmt.Errorf("create folder for TensorRT engines: %w", err), trt.Destroy())
-			}
-			settings["trt_engine_cache_enable"], settings["trt_engine_cache_path"] = strconv.Itoa(1), o.cache
-		}
-		err = trt.Update(settings)
-		if err == nil {
-			err = options.AppendExecutionProviderTensorRT(trt)
-		}
-		return errors.Join(err, trt.Destroy())
-	default:
-		return nil
-	}
-}

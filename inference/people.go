@@ -8,9 +8,10 @@ type person struct {
 	points []keypoint
 }
 
-// spotter finds everyone in a frame with their points, best first.
+// spotter finds everyone in a frame with their points, best first. It uses the
+// memory of into, which may be nil, for what it returns.
 type spotter interface {
-	spot(pic picture) ([]person, error)
+	spot(pic picture, into []person) ([]person, error)
 }
 
 // follower is a poser that finds the person in the whole frame, and says from a
@@ -19,66 +20,41 @@ type follower interface {
 	next(points []keypoint, w, h int) rect
 }
 
-// pick finds everyone in f and takes the followed person, who is known from
-// the frame before: the models of several frames run at once.
-func (r *analysis) pick(ctx context.Context, f *frame) error {
+// spotAll finds everyone in f: the models of several frames run at once.
+func (r *analysis) spotAll(ctx context.Context, f *frame) ([]observation, error) {
 	var people []person
 	err := r.compute(ctx, meterPose, func() (err error) {
-		people, err = r.people.spot(f.pic)
+		people, err = r.people.spot(f.pic, nil)
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	before, err := f.old.wait(ctx)
-	if err == nil {
-		f.seen = before.recognise(people)
-	}
-	return err
-}
-
-// recognise finds the followed person among people: who is where the person
-// was, else the largest.
-func (k track) recognise(people []person) observation {
-	best, most := -1, 0.0
+	seen := make([]observation, len(people))
 	for i, p := range people {
-		if o := overlap(k.box, p.box); k.id > 0 && o >= samePerson && o > most {
-			best, most = i, o
-		}
+		seen[i] = observation{sought: true, points: p.points, score: meanScore(p.points), box: p.box}
 	}
-	if best < 0 {
-		for i, p := range people {
-			if area := p.box.area(); area > most {
-				best, most = i, area
-			}
-		}
-	}
-	if best < 0 {
-		return observation{}
-	}
-	o := observation{found: true, sought: true, points: people[best].points, box: people[best].box}
-	for _, p := range o.points {
-		o.score += p.score / float64(len(o.points))
-	}
-	return o
+	return seen, err
 }
 
-// followItself finds the pose of the followed person in f: where the pose lag
-// frames ago said, else in the whole frame.
-func (r *analysis) followItself(ctx context.Context, f *frame, before track, self follower) error {
+// followItself finds the one person whom the model shows in f: where the pose
+// lag frames ago said, else in the whole frame.
+func (r *analysis) followItself(ctx context.Context, f *frame, self follower) ([]observation, error) {
+	before, err := f.older.wait(ctx)
+	if err != nil {
+		return nil, err
+	}
 	whole := rect{0, 0, float64(f.pic.width), float64(f.pic.height)}
-	areas := []rect{whole}
-	if before.visible && f.older.look != whole {
-		areas = []rect{f.older.look, whole}
+	guesses := []guess{{whole, true}}
+	if len(before.visible()) > 0 && f.older.look != whole {
+		guesses = []guess{{box: f.older.look}, {whole, true}}
 	}
-	for _, area := range areas {
-		if err := r.estimate(ctx, f, area); err != nil {
-			return err
+	var s sight
+	for _, g := range guesses {
+		if err := r.look(ctx, f, &s, []guess{g}); err != nil {
+			return nil, err
 		}
-		if f.seen.sought = area == whole; f.seen.found {
-			f.own.look = self.next(f.seen.points, f.pic.width, f.pic.height)
-			return nil
+		if len(s.seen) > 0 {
+			f.own.look = self.next(s.seen[0].points, f.pic.width, f.pic.height)
+			break
 		}
 	}
-	return nil
+	return s.seen, nil
 }

@@ -15,7 +15,7 @@ type crowd struct{ *stage }
 
 var bystander = rect{0, 60, 40, 20}
 
-func (c crowd) spot(pic picture) (people []person, err error) {
+func (c crowd) spot(pic picture, _ []person) (people []person, err error) {
 	c.poses.Add(1)
 	c.work(meterPose, pic)
 	boxes := []rect{}

@@ -60,6 +60,28 @@ func TestFillIsBilinear(t *testing.T) {
 	}
 }
 
+// TestFillInTurn fills one input with pictures that lie otherwise each time:
+// nothing of one may be left in the next.
+func TestFillInTurn(t *testing.T) {
+	wide, tall := noise(37, 23), noise(23, 37)
+	in := Input{Width: 24, Height: 32, Layout: "nchw", Mean: []float64{10, 20, 30}, Std: []float64{2, 4, 8}, Pad: 114}
+	var s scratch
+	dst := make([]float32, 3*24*32)
+	for range 2 {
+		for _, c := range []struct {
+			pic       picture
+			placement placement
+		}{
+			{wide, letterbox(wide, 24, 32, true)}, {tall, letterbox(tall, 24, 32, true)}, {tall, letterbox(tall, 24, 32, true)},
+			{wide, letterbox(wide, 24, 32, false)}, {wide, crop(rect{-5, 3, 24, 32}, 24, 32)}, {wide, crop(rect{-5.5, 3, 24, 32}, 24, 32)},
+			{tall, crop(rect{-5.5, 3, 24, 32}, 24, 32)}, {tall, window(rect{1, 1, 30, 40}, 24, 32)}, {tall, cropUDP(rect{1, 1, 23, 31}, 24, 32)},
+		} {
+			newFiller(in).fill(dst, c.pic, c.placement, &s)
+			compareFill(t, dst, c.pic, c.placement, in)
+		}
+	}
+}
+
 func compareFill(t *testing.T, dst []float32, pic picture, p placement, in Input) {
 	t.Helper()
 	for y := range in.Height {

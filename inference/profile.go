@@ -10,43 +10,49 @@ import (
 )
 
 // proveProvider runs a model once with ONNX Runtime's own profiler on and
-// fails unless some of its nodes ran on the provider: a GPU provider that
-// cannot load is replaced by the CPU without a word.
-func proveProvider(data []byte, o sessionOptions, m Model) (err error) {
+// counts its nodes by the provider that they ran on. It fails unless some ran on the one
+// asked for: a GPU provider that cannot load is replaced by the CPU without a word.
+func proveProvider(data []byte, o sessionOptions, m Model) (nodes map[string]int, err error) {
 	folder, err := os.MkdirTemp("", "motionmill-profile-")
 	if err != nil {
-		return fmt.Errorf("create folder for profile: %w", err)
+		return nil, fmt.Errorf("create folder for profile: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	o.profile = filepath.Join(folder, "warmup")
 	if err := warmUp(data, o, m); err != nil {
-		return err
+		return nil, err
 	}
 	profiles, err := filepath.Glob(o.profile + "*.json")
 	if err != nil || len(profiles) != 1 {
-		return fmt.Errorf("find profile of warm-up run: %d files: %w", len(profiles), errors.Join(err, os.ErrNotExist))
+		return nil, fmt.Errorf("find profile of warm-up run: %d files: %w", len(profiles), errors.Join(err, os.ErrNotExist))
 	}
 	text, err := os.ReadFile(profiles[0])
 	if err != nil {
-		return fmt.Errorf("read profile of warm-up run: %w", err)
+		return nil, fmt.Errorf("read profile of warm-up run: %w", err)
 	}
-	nodes, err := nodesByProvider(text)
-	if err != nil {
-		return err
+	if nodes, err = nodesByProvider(text); err != nil {
+		return nil, err
 	}
 	if nodes[o.provider] == 0 {
-		return fmt.Errorf("run model %s on %s: no node ran there (nodes by provider: %v)", m.Name, o.provider, nodes)
+		return nil, fmt.Errorf("run model %s on %s: no node ran there (nodes by provider: %v)", m.Name, o.provider, nodes)
 	}
-	return nil
+	return nodes, nil
 }
 
-// warmUp runs a model once on zeros. The profile is written when the session closes.
+// warmUp runs a model once, on a sample or on zeros. The profile is written when the session closes.
 func warmUp(data []byte, o sessionOptions, m Model) error {
 	s, err := openORT(data, o)
 	if err != nil {
 		return err
 	}
-	r, err := s.NewRunner(m.Input.Name, m.Input.shape())
+	if m.Task == TaskGeneric {
+		g, err := newGeneric(&network{model: m, provider: o.provider, session: s, pool: &pool{}})
+		if err == nil {
+			_, err = g.Run(g.sample())
+		}
+		return errors.Join(err, s.Close())
+	}
+	r, err := firstRunner(s, m)
 	if err == nil {
 		_, err = r.Run()
 		err = errors.Join(err, r.Close())

@@ -2,29 +2,35 @@ package inference
 
 // result turns what was seen in a frame into source px, and smooths it. It is
 // to be called in frame order. The keypoints belong to the caller.
-func (r *analysis) result(f *frame, smooth *smoother) Result {
+func (r *analysis) result(f *frame, smooth smoothers) Result {
 	out := Result{Index: f.index, Time: f.time, People: []Person{}}
 	if r.wantMatte() {
-		out.Matte = f.matte
-	}
-	if !f.seen.found {
-		return out
+		out.Matte = f.cut.out
 	}
 	sx := float64(r.video.Width) / float64(f.pic.width)
 	sy := float64(r.video.Height) / float64(f.pic.height)
-	b := f.seen.box
-	p := Person{
-		ID: f.id, Score: f.seen.score, Box: [4]float64{b.x * sx, b.y * sy, b.w * sx, b.h * sy},
-		Keypoints: make([][3]float64, len(f.seen.points)), Raw: make([][3]float64, len(f.seen.points)),
+	for _, o := range f.seen {
+		p := o.person(sx, sy)
+		smooth.of(p.ID).smooth(f.time, max(p.Box[2], p.Box[3]), p.Raw, p.Keypoints)
+		out.People = append(out.People, p)
 	}
-	for i, point := range f.seen.points {
+	smooth.forget(f.time)
+	return out
+}
+
+// person brings who was seen to a picture that is sx and sy times as large.
+func (o observation) person(sx, sy float64) Person {
+	b := o.box
+	p := Person{
+		ID: o.id, Score: o.score, Box: [4]float64{b.x * sx, b.y * sy, b.w * sx, b.h * sy},
+		Keypoints: make([][3]float64, len(o.points)), Raw: make([][3]float64, len(o.points)),
+	}
+	for i, point := range o.points {
 		if point.score > 0 {
 			p.Raw[i] = [3]float64{scalePoint(point.x, sx), scalePoint(point.y, sy), point.score}
 		}
 	}
-	smooth.smooth(p.ID, f.time, max(p.Box[2], p.Box[3]), p.Raw, p.Keypoints)
-	out.People = append(out.People, p)
-	return out
+	return p
 }
 
 // scalePoint brings a coordinate to a picture of another size. A whole number

@@ -1,13 +1,13 @@
 package inference
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/motionmill/motionmill/job"
 )
@@ -29,9 +29,17 @@ type Config struct {
 	Provider string
 	// RequireGPU forbids auto to fall back to the CPU.
 	RequireGPU bool
-	// Threads is how many threads one inference uses; default 1, because several
-	// frames are worked on at once.
+	// Parallel is how many inferences run at once in the process, of all jobs
+	// together; default CPUs.
+	Parallel int
+	// Threads is how many threads one inference uses; default CPUs divided by
+	// Parallel, at least 1, and CPUs for a generic model that takes no frames,
+	// since nothing of its job runs beside it.
 	Threads int
+	// Memory bounds what ONNX Runtime takes for the tensors inside of graphs, in
+	// bytes of the process: the first Open decides. Default half of MemoryLimit; 0
+	// where there is none is no bound. A model that needs more fails as out_of_memory.
+	Memory int64
 	// Logger gets what was chosen and why; default discards.
 	Logger *slog.Logger
 }
@@ -39,11 +47,14 @@ type Config struct {
 // Runtime holds one session for each model and shares it between all jobs of
 // the process. It may be used from several goroutines.
 type Runtime struct {
-	config    Config
-	log       *slog.Logger
-	library   string
-	version   string
-	providers []string // those to try, in order
+	config     Config
+	log        *slog.Logger
+	library    string
+	version    string
+	providers  []string // those to try, in order
+	gate       chan struct{}
+	dealt      atomic.Int64 // how often a device was dealt to an Analyser …
+	dealtSteps atomic.Int64 // … and to a Generic
 
 	mu       sync.Mutex
 	closed   bool
@@ -70,20 +81,40 @@ func Open(cfg Config) (*Runtime, error) {
 	if cfg.Provider == "" {
 		cfg.Provider = ProviderAuto
 	}
-	cfg.Threads = max(cfg.Threads, 1)
-	r := &Runtime{config: cfg, log: cfg.Logger, networks: map[string]*entry{}, library: cfg.Library}
+	if cfg.Parallel < 1 {
+		cfg.Parallel = CPUs()
+	}
+	if cfg.Memory < 1 {
+		cfg.Memory = MemoryLimit() / 2
+	}
+	r := &Runtime{
+		config: cfg, log: cfg.Logger, networks: map[string]*entry{}, library: cfg.Library, gate: make(chan struct{}, cfg.Parallel),
+	}
 	if r.library == "" {
 		r.library = FindLibrary()
 	}
 	var err error
-	if r.version, err = loadLibrary(r.library); err != nil {
+	if r.version, err = loadLibrary(r.library, cfg.Memory); err != nil {
 		return nil, err
 	}
 	if r.providers, err = r.probeProviders(); err != nil {
 		return nil, err
 	}
-	r.log.Info("ONNX Runtime loaded", "version", r.version, "library", r.library, "providers", r.providers, "threads", cfg.Threads)
+	r.log.Info("ONNX Runtime loaded", "version", r.version, "library", r.library, "providers", r.providers,
+		"parallel", cfg.Parallel, "memory", cfg.Memory)
 	return r, nil
+}
+
+// threads is how many threads an inference of a model uses.
+func (r *Runtime) threads(m Model) int {
+	switch {
+	case r.config.Threads > 0:
+		return r.config.Threads
+	case m.Task == TaskGeneric && m.Input.Name == "":
+		return CPUs()
+	default:
+		return max(CPUs()/r.config.Parallel, 1)
+	}
 }
 
 // Version returns the version of the ONNX Runtime library.
@@ -121,13 +152,9 @@ func (r *Runtime) Describe(m Model) (inputs, outputs []TensorInfo, err error) {
 	}
 	inputs, outputs, err = graphInfo(data)
 	if err != nil {
-		return nil, nil, unreadable(m, err)
+		return nil, nil, unreadable(m, data, r.version, err)
 	}
 	return inputs, outputs, nil
-}
-
-func unreadable(m Model, err error) error {
-	return job.Fail(job.ModelMissing, "open model "+m.Name, m.Path, "ONNX Runtime cannot open it", m.remedy(), err)
 }
 
 // probeProviders decides which providers to try. It asks the library, which
@@ -141,7 +168,7 @@ func (r *Runtime) probeProviders() ([]string, error) {
 		return []string{ProviderCPU}, nil
 	case ProviderCUDA, ProviderTensorRT:
 		if err := r.tryProvider(r.config.Provider); err != nil {
-			return nil, noGPU(r.config.Provider, "the provider was asked for and does not work", err)
+			return nil, noGPU(r.config.Provider, "it was asked for, and "+whyNot(r.config.Provider, err), err)
 		}
 		return []string{r.config.Provider}, nil
 	case ProviderAuto:
@@ -153,8 +180,13 @@ func (r *Runtime) probeProviders() ([]string, error) {
 	var reasons error
 	for _, provider := range []string{ProviderTensorRT, ProviderCUDA} {
 		if err := r.tryProvider(provider); err != nil {
-			reasons = errors.Join(reasons, err)
-			r.log.Info("inference provider not used", "provider", provider, "reason", err.Error())
+			reasons = errors.Join(reasons, fmt.Errorf("%s: %s: %w", provider, whyNot(provider, err), err))
+			level := slog.LevelInfo
+			if gpus() > 0 { // Somebody pays for it.
+				level = slog.LevelWarn
+			}
+			r.log.Log(context.Background(), level, "inference provider not used", "provider", provider,
+				"why", whyNot(provider, err), "reason", err.Error())
 			continue
 		}
 		working = append(working, provider)
@@ -169,86 +201,16 @@ func (r *Runtime) probeProviders() ([]string, error) {
 }
 
 func (r *Runtime) tryProvider(provider string) error {
-	options, err := newSessionOptions(sessionOptions{provider: provider, threads: 1})
-	if err != nil {
-		return fmt.Errorf("try provider %s: %w", provider, err)
-	}
-	return options.Destroy()
+	return keepSignals(func() error {
+		options, err := newSessionOptions(sessionOptions{provider: provider, threads: 1})
+		if err != nil {
+			return fmt.Errorf("try provider %s: %w", provider, err)
+		}
+		return options.Destroy()
+	})
 }
 
 func noGPU(provider, finding string, err error) error {
 	return job.Fail(job.GPUUnavailable, "open inference on", provider, finding,
 		"Install the GPU build of ONNX Runtime with CUDA and cuDNN, or set MOTIONMILL_PROVIDER=cpu and unset MOTIONMILL_REQUIRE_GPU", err)
-}
-
-// network returns the shared network of a model; it is made when the first job
-// asks. The file is verified each time.
-func (r *Runtime) network(m Model) (*network, error) {
-	data, err := m.load()
-	if err != nil {
-		return nil, err
-	}
-	key := fmt.Sprint(m.SHA256, m.Input)
-	r.mu.Lock()
-	if r.closed {
-		r.mu.Unlock()
-		return nil, errNoSession
-	}
-	e := r.networks[key]
-	if e == nil {
-		e = &entry{}
-		r.networks[key] = e
-	}
-	r.mu.Unlock()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.network == nil {
-		if e.network, err = r.openNetwork(m, data); err != nil {
-			return nil, err
-		}
-	}
-	// Two manifests may name one file: each keeps its own name and options.
-	return e.network.as(m), nil
-}
-
-func (r *Runtime) openNetwork(m Model, data []byte) (*network, error) {
-	var reasons error
-	for _, provider := range r.providers {
-		options := sessionOptions{provider: provider, threads: r.config.Threads, cache: r.engineCache(m)}
-		s, err := openORT(data, options)
-		if err == nil && provider != ProviderCPU {
-			err = proveProvider(data, options, m)
-			if err != nil {
-				err = errors.Join(err, s.Close())
-			}
-		}
-		if err != nil {
-			if provider == ProviderCPU {
-				return nil, unreadable(m, err)
-			}
-			reasons = errors.Join(reasons, err)
-			r.log.Warn("inference provider not used", "provider", provider, "model", m.Name, "reason", err.Error())
-			continue
-		}
-		n, err := newNetwork(m, provider, s)
-		if err != nil {
-			return nil, errors.Join(err, s.Close())
-		}
-		if m.BuiltIn && m.Note != "" {
-			r.log.Warn("starter model in use", "model", m.Name, "note", m.Note)
-		}
-		r.log.Info("model opened", "model", m.Name, "provider", provider, "sha256", m.SHA256)
-		return n, nil
-	}
-	return nil, noGPU(r.config.Provider, "model "+m.Name+" does not run on it", reasons)
-}
-
-// engineCache is where TensorRT keeps what it builds from a model. It names its
-// files for the graph, the GPU and its own version.
-func (r *Runtime) engineCache(m Model) string {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "" // It builds each time then.
-	}
-	return filepath.Join(cache, "motionmill", "tensorrt", r.version, m.SHA256[:16])
 }

@@ -178,7 +178,7 @@ func TestModelThatIsNoGraphOrAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := r.NewAnalyser(Choice{Matte: &m, WantMatte: true})
-	if typed := wantKind(t, err, job.ModelMissing); !strings.Contains(typed.Finding, "cannot open") {
+	if typed := wantKind(t, err, job.ModelMissing); !strings.Contains(typed.Finding, "no ONNX file") {
 		t.Errorf("got %v", err)
 	}
 	selfie, err := load(t, testdata(t, "models")).Find("selfie-256")
@@ -227,10 +227,11 @@ func TestWarmUpProvesTheProvider(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := proveProvider(data, sessionOptions{provider: ProviderCPU, threads: 1}, m); err != nil {
-		t.Errorf("the CPU is not proved: %v", err)
+	nodes, err := proveProvider(data, sessionOptions{provider: ProviderCPU, threads: 1}, m)
+	if err != nil || nodes[ProviderCPU] == 0 || len(nodes) != 1 {
+		t.Errorf("the CPU is not proved: %v, %v", nodes, err)
 	}
-	nodes, err := nodesByProvider([]byte(`[
+	nodes, err = nodesByProvider([]byte(`[
 		{"cat":"Session","args":{}},
 		{"cat":"Node","args":{"provider":"CUDAExecutionProvider"}},
 		{"cat":"Node","args":{"provider":"CUDAExecutionProvider"}},

@@ -3,6 +3,8 @@ package inference
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/motionmill/motionmill/job"
@@ -31,6 +33,9 @@ type tensor struct {
 type session interface {
 	Info() (inputs, outputs []TensorInfo)
 	NewRunner(input string, shape []int64) (runner, error)
+	// Call runs the graph on inputs of any type, in its order, and returns
+	// copies of its outputs.
+	Call(inputs []Array) ([]Array, error)
 	Close() error
 }
 
@@ -49,31 +54,53 @@ type network struct {
 	provider string
 	session  session
 	pool     *pool
+	nodes    map[string]int     // by provider, where they ran in a proof; nil on the CPU alone
+	gate     chan struct{}      // as deep as inferences may run at once; nil is no bound
+	saw      func(out []tensor) // nil, or is shown the outputs of every run
+	pictures int                // in a run; 0 is one
 }
 
 // pool holds lanes that no one is using.
 type pool struct {
-	mu   sync.Mutex
-	free []*lane
+	mu    sync.Mutex
+	free  []*lane
+	tried map[string]bool // by manifest: what was rehearsed
+	many  map[int]*pool   // for runs of so many pictures
 }
 
 // lane is a runner with the memory that filling its input needs.
 type lane struct {
 	runner  runner
 	scratch scratch
+	worktop worktop
+	average resampler
 }
 
 func newNetwork(m Model, provider string, s session) (*network, error) {
 	inputs, _ := s.Info()
-	if err := checkInput(m, inputs); err != nil {
-		return nil, err
+	if at := slices.IndexFunc(inputs, func(in TensorInfo) bool { return in.Name == m.Input.Name }); at >= 0 && m.Input.Type == "" {
+		m.Input.Type = inputs[at].Type
+	}
+	if m.Task != TaskGeneric && m.Family != familyRVM { // They compare all inputs themselves.
+		if err := checkInput(m, inputs); err != nil {
+			return nil, err
+		}
 	}
 	return &network{model: m, provider: provider, session: s, pool: &pool{}}, nil
 }
 
 // as returns the same network under another manifest of the same file and input.
 func (n *network) as(m Model) *network {
-	return &network{model: m, provider: n.provider, session: n.session, pool: n.pool}
+	if m.Input.Type == "" {
+		m.Input.Type = n.model.Input.Type
+	}
+	return &network{model: m, provider: n.provider, session: n.session, pool: n.pool, gate: n.gate, nodes: n.nodes}
+}
+
+// used names the model and the provider that it really runs on.
+func (n *network) used() UsedModel {
+	m := n.model
+	return UsedModel{Name: m.Name, Task: m.Task, Family: m.Family, SHA256: m.SHA256, Provider: n.provider, Nodes: n.nodes}
 }
 
 // checkInput compares what the manifest says of the input with the graph.
@@ -85,10 +112,16 @@ func checkInput(m Model, inputs []TensorInfo) error {
 	if in.Name != m.Input.Name {
 		return mismatch(m, "the graph's input is named %q, the manifest says %q", in.Name, m.Input.Name)
 	}
+	if !slices.Contains(inputTypes(), in.Type) {
+		return mismatch(m, "the graph's input is of %s, this version feeds %s", in.Type, strings.Join(inputTypes(), ", "))
+	}
 	if in.Type != m.Input.Type {
 		return mismatch(m, "the graph's input is of %s, the manifest says %s", in.Type, m.Input.Type)
 	}
 	want := m.Input.shape()
+	if finding := oddInput(in.Shape, want); finding != "" {
+		return mismatch(m, "%s", finding)
+	}
 	if !fits(in.Shape, want) {
 		return mismatch(m, "the graph's input is %v, the manifest's width, height and layout give %v", in.Shape, want)
 	}
@@ -117,6 +150,8 @@ func mismatch(m Model, format string, args ...any) error {
 // use runs the network once: fill writes the input, read takes the outputs,
 // which are valid until it returns.
 func (n *network) use(fill func(*lane), read func([]tensor) error) error {
+	n.enter()
+	defer n.leave()
 	l, err := n.acquire()
 	if err != nil {
 		return err
@@ -125,23 +160,51 @@ func (n *network) use(fill func(*lane), read func([]tensor) error) error {
 	fill(l)
 	out, err := l.runner.Run()
 	if err != nil {
-		return job.Fail(job.Internal, "run model", n.model.Name, "ONNX Runtime refused on "+n.provider, "", err)
+		return n.refused(err)
 	}
 	for _, t := range out {
 		if !finite(t.data) {
-			return job.Fail(job.Internal, "run model", n.model.Name,
-				fmt.Sprintf("the output %s holds NaN or infinity (on %s)", t.name, n.provider),
-				"Choose another model, or try --provider cpu", nil)
+			return notFinite(n, t.name)
 		}
 	}
+	if n.saw != nil {
+		n.saw(out)
+	}
 	return read(out)
+}
+
+// enter waits for a turn among all inferences of the process, which leave ends.
+func (n *network) enter() {
+	if n.gate != nil {
+		n.gate <- struct{}{}
+	}
+}
+
+func (n *network) leave() {
+	if n.gate != nil {
+		<-n.gate
+	}
+}
+
+// refused types an error of a run.
+func (n *network) refused(err error) error {
+	text := err.Error()
+	if strings.Contains(text, "is smaller than requested bytes") || strings.Contains(text, "Failed to allocate memory") {
+		return job.Fail(job.OutOfMemory, "run model", n.model.Name, "its tensors need more memory than ONNX Runtime may take here (on "+n.provider+")",
+			"Give the process more memory, or choose a smaller model", err)
+	}
+	return job.Fail(job.Internal, "run model", n.model.Name, "ONNX Runtime refused on "+n.provider, "", err)
 }
 
 func (n *network) acquire() (*lane, error) {
 	if l := n.pool.take(); l != nil {
 		return l, nil
 	}
-	r, err := n.session.NewRunner(n.model.Input.Name, n.model.Input.shape())
+	shape := n.model.Input.shape()
+	if n.pictures > 1 {
+		shape[0] = int64(n.pictures)
+	}
+	r, err := n.session.NewRunner(n.model.Input.Name, shape)
 	if err != nil {
 		return nil, fmt.Errorf("prepare buffers of model %s: %w", n.model.Name, err)
 	}
@@ -168,11 +231,7 @@ func (p *pool) give(l *lane) {
 
 // close frees the runners and the session. No run may be under way.
 func (n *network) close() error {
-	var failed error
-	for l := n.pool.take(); l != nil; l = n.pool.take() {
-		failed = errors.Join(failed, l.runner.Close())
-	}
-	return errors.Join(failed, n.session.Close())
+	return errors.Join(n.pool.drain(), n.session.Close())
 }
 
 // finite tells whether no value is NaN or infinite: v-v is 0 for all others.

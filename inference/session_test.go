@@ -18,7 +18,7 @@ func TestGraphMustBeWhatTheManifestSays(t *testing.T) {
 		{"as it says", []TensorInfo{{"in", "float32", []int64{1, 3, 8, 8}}}, ""},
 		{"open dimensions", []TensorInfo{{"in", "float32", []int64{-1, 3, -1, -1}}}, ""},
 		{"other name", []TensorInfo{{"image", "float32", []int64{1, 3, 8, 8}}}, `"image"`},
-		{"other type", []TensorInfo{{"in", "uint8", []int64{1, 3, 8, 8}}}, "uint8"},
+		{"type that cannot be fed", []TensorInfo{{"in", "float64", []int64{1, 3, 8, 8}}}, "feeds float32, float16, int32, uint8"},
 		{"other layout", []TensorInfo{{"in", "float32", []int64{1, 8, 8, 3}}}, "[1 8 8 3]"},
 		{"other size", []TensorInfo{{"in", "float32", []int64{1, 3, 8, 16}}}, "[1 3 8 16]"},
 		{"other rank", []TensorInfo{{"in", "float32", []int64{3, 8, 8}}}, "[3 8 8]"},
@@ -36,6 +36,32 @@ func TestGraphMustBeWhatTheManifestSays(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+func TestTypeOfTheInput(t *testing.T) {
+	for _, c := range []struct{ manifest, graph, says string }{
+		{"", "float32", ""}, {"", "int32", ""}, {"", "uint8", ""}, {"", "float16", ""},
+		{"int32", "int32", ""}, {"float32", "int32", "is of int32, the manifest says float32"},
+	} {
+		text := matteInput
+		if c.manifest != "" {
+			text = strings.Replace(matteInput, "fit:", "type: "+c.manifest+", fit:", 1)
+		}
+		m := modelOf(t, manifestOf("m", "matte", "matte", text))
+		n, err := newNetwork(m, ProviderCPU, &fakeSession{inputs: []TensorInfo{{"in", c.graph, []int64{1, 3, 8, 8}}}})
+		if c.says != "" {
+			if typed := wantKind(t, err, job.ModelMissing); !strings.Contains(typed.Finding, c.says) {
+				t.Errorf("got %v", err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := n.as(m).model.Input.Type; got != c.graph {
+			t.Errorf("the manifest says %q and the graph %s: taken for %s", c.manifest, c.graph, got)
+		}
 	}
 }
 

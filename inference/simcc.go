@@ -14,6 +14,8 @@ type simcc struct {
 	minScore float64
 	points   int
 	x, y     int // which outputs hold the rows along each axis
+
+	shapeX, shapeY []int64
 }
 
 func newSimCC(n *network) (*simcc, error) {
@@ -34,11 +36,12 @@ func newSimCC(n *network) (*simcc, error) {
 			s.y = i
 		}
 	}
-	wantX, wantY := s.shapes()
+	row := func(px int) []int64 { return []int64{1, int64(s.points), int64(math.Round(float64(px) * s.split))} }
+	s.shapeX, s.shapeY = row(s.fill.width), row(s.fill.height)
 	if len(outputs) < 2 || s.x == s.y || outputs[s.x].Type != "float32" || outputs[s.y].Type != "float32" ||
-		!fits(outputs[s.x].Shape, wantX) || !fits(outputs[s.y].Shape, wantY) {
+		!fits(outputs[s.x].Shape, s.shapeX) || !fits(outputs[s.y].Shape, s.shapeY) {
 		return nil, mismatch(m, "the graph's outputs are %v, the family simcc with %d keypoints and split %v gives float32%v and float32%v",
-			outputs, s.points, s.split, wantX, wantY)
+			outputs, s.points, s.split, s.shapeX, s.shapeY)
 	}
 	return s, nil
 }
@@ -57,20 +60,9 @@ func (s *simcc) options() (err error) {
 	if s.split, err = m.number("split", 2, 1, 8); err != nil {
 		return err
 	}
-	switch score := m.Options["score"]; score {
-	case nil, "min":
-	case "mean":
-		s.mean = true
-	default:
-		return wrongField("options.score", "is %v, this version has: min, mean", score)
-	}
-	return nil
-}
-
-// shapes are those of the rows along x and along y.
-func (s *simcc) shapes() (x, y []int64) {
-	row := func(px int) []int64 { return []int64{1, int64(s.points), int64(math.Round(float64(px) * s.split))} }
-	return row(s.fill.width), row(s.fill.height)
+	score, err := m.choice("score", "min", "mean")
+	s.mean = score == "mean"
+	return err
 }
 
 // minimum is the mean score from which a pose is taken for a person's.
@@ -79,42 +71,53 @@ func (s *simcc) minimum() float64 { return s.minScore }
 // estimate finds the points of the person in box, all in frame pixels, and
 // writes them into points, which must have one place for each.
 func (s *simcc) estimate(pic picture, box rect, points []keypoint) error {
-	area := topDown(box, s.boxScale, float64(s.fill.width)/float64(s.fill.height))
+	area, place := s.aim(box)
 	return s.network.use(func(l *lane) {
-		s.fill.fill(l.runner.Input(), pic, crop(area, s.fill.width, s.fill.height), &l.scratch)
-	}, func(out []tensor) error {
-		wantX, wantY := s.shapes()
-		if !fits(out[s.x].shape, wantX) || !fits(out[s.y].shape, wantY) || len(points) != s.points {
-			return mismatch(s.network.model, "its outputs have the shapes %v and %v, want %v and %v",
-				out[s.x].shape, out[s.y].shape, wantX, wantY)
+		s.fill.fill(l.runner.Input(), pic, place, &l.scratch)
+	}, func(out []tensor) error { return s.read(out, area, points) })
+}
+
+func (s *simcc) parts() (*network, filler) { return s.network, s.fill }
+
+// aim gives the area of the frame that is seen for a box, and how it is laid into the input.
+func (s *simcc) aim(box rect) (area rect, place placement) {
+	area = topDown(box, s.boxScale, float64(s.fill.width)/float64(s.fill.height))
+	return area, crop(area, s.fill.width, s.fill.height)
+}
+
+// read takes the points of one person, who was seen in an area, from the outputs.
+func (s *simcc) read(out []tensor, area rect, points []keypoint) error {
+	if !fits(out[s.x].shape, s.shapeX) || !fits(out[s.y].shape, s.shapeY) || len(points) != s.points {
+		return mismatch(s.network.model, "its outputs have the shapes %v and %v, want %v and %v",
+			out[s.x].shape, out[s.y].shape, s.shapeX, s.shapeY)
+	}
+	cols, rows := int(s.shapeX[2]), int(s.shapeY[2])
+	for i := range points {
+		x, scoreX := highest(out[s.x].data[i*cols : (i+1)*cols])
+		y, scoreY := highest(out[s.y].data[i*rows : (i+1)*rows])
+		score := math.Min(scoreX, scoreY)
+		if s.mean {
+			score = (scoreX + scoreY) / 2
 		}
-		cols, rows := int(wantX[2]), int(wantY[2])
-		for i := range points {
-			x, scoreX := highest(out[s.x].data[i*cols : (i+1)*cols])
-			y, scoreY := highest(out[s.y].data[i*rows : (i+1)*rows])
-			score := math.Min(scoreX, scoreY)
-			if s.mean {
-				score = (scoreX + scoreY) / 2
-			}
-			points[i] = keypoint{}
-			if score > 0 {
-				points[i] = keypoint{
-					x:     area.x + float64(x)/float64(cols)*area.w,
-					y:     area.y + float64(y)/float64(rows)*area.h,
-					score: math.Min(score, 1),
-				}
+		points[i] = keypoint{}
+		if score > 0 {
+			points[i] = keypoint{
+				x:     area.x + float64(x)/float64(cols)*area.w,
+				y:     area.y + float64(y)/float64(rows)*area.h,
+				score: math.Min(score, 1),
 			}
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // highest returns where the first maximum of a row is, and its value.
 func highest(row []float32) (at int, value float64) {
+	best := row[0]
 	for i, v := range row {
-		if v > row[at] {
-			at = i
+		if v > best {
+			at, best = i, v
 		}
 	}
-	return at, float64(row[at])
+	return at, float64(best)
 }

@@ -1,13 +1,16 @@
 package inference
 
-import "math"
+import (
+	"maps"
+	"math"
+)
 
 // The parameters of the one-euro filter, for positions measured in the
 // person's size: calm at rest, without lag in fast moves.
 const (
 	smoothCutoff      = 1.0 // Hz, of a point at rest
 	smoothSlope       = 20  // Hz more for a speed of one body size a second
-	smoothSpeedCutoff = 4   // Hz, of the speed itself
+	smoothSpeedCutoff = 1.5 // Hz, of the speed itself
 	smoothReset       = 0.5 // s without the point after which the filter starts anew
 )
 
@@ -16,8 +19,25 @@ const (
 // between frames, and both coordinates under one cutoff, which follows the
 // speed of the point in the plane.
 type smoother struct {
-	id     int
+	at     float64 // s, of the last pose
 	points []pointFilter
+}
+
+// smoothers holds the smoother of each person, by id.
+type smoothers map[int]*smoother
+
+// of returns the smoother of person id, a new one where there is none.
+func (s smoothers) of(id int) *smoother {
+	if s[id] == nil {
+		s[id] = &smoother{}
+	}
+	return s[id]
+}
+
+// forget drops those who were not seen for so long, at time t in seconds, that
+// their filters would start anew.
+func (s smoothers) forget(t float64) {
+	maps.DeleteFunc(s, func(_ int, one *smoother) bool { return t-one.at > smoothReset })
 }
 
 type pointFilter struct {
@@ -27,11 +47,11 @@ type pointFilter struct {
 	vx, vy float64 // px/s
 }
 
-// smooth returns the filtered points of person id at time t in seconds, in
+// smooth returns the filtered points of the person at time t in seconds, in
 // out, which has the length of raw. size is the person's, in px.
-func (s *smoother) smooth(id int, t, size float64, raw, out [][3]float64) {
-	if id != s.id || len(s.points) != len(raw) {
-		s.id, s.points = id, make([]pointFilter, len(raw))
+func (s *smoother) smooth(t, size float64, raw, out [][3]float64) {
+	if s.at = t; len(s.points) != len(raw) {
+		s.points = make([]pointFilter, len(raw))
 	}
 	for i, p := range raw {
 		out[i] = p

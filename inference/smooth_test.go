@@ -13,7 +13,7 @@ func followPath(times, xs []float64) []float64 {
 	out := make([][3]float64, 1)
 	path := make([]float64, len(xs))
 	for i, x := range xs {
-		s.smooth(1, times[i], 400, [][3]float64{{x, -x, 0.9}}, out)
+		s.smooth(times[i], 400, [][3]float64{{x, -x, 0.9}}, out)
 		path[i] = out[0][0]
 	}
 	return path
@@ -27,14 +27,62 @@ func regular(n int, fps float64) []float64 {
 	return times
 }
 
+// Of somebody who stands still, jitter gets less by three fifths, up to noise
+// of a hundredth of the person's size.
 func TestSmoothCalmsNoise(t *testing.T) {
-	random := rand.New(rand.NewPCG(3, 4))
-	xs := make([]float64, 300)
-	for i := range xs {
-		xs[i] = 100 + random.NormFloat64()
+	for _, noise := range []float64{1, 2, 4} { // px of 400
+		random := rand.New(rand.NewPCG(3, 4))
+		xs := make([]float64, 600)
+		for i := range xs {
+			xs[i] = 100 + noise*random.NormFloat64()
+		}
+		raw, smooth := jitter(xs), jitter(followPath(regular(600, 30), xs))
+		t.Logf("noise of %.0f px: jitter %.2f px, smoothed %.2f: %.0f %% less", noise, raw, smooth, 100*(1-smooth/raw))
+		if smooth > 0.4*raw {
+			t.Errorf("the jitter is %.2f px, it was %.2f", smooth, raw)
+		}
 	}
-	if raw, smooth := jitter(xs), jitter(followPath(regular(300, 30), xs)); smooth > raw/2 {
-		t.Errorf("the jitter is %.2f px, it was %.2f", smooth, raw)
+}
+
+// Points that move are at most one frame late: a walk of any pace, and a limb
+// that swings.
+func TestSmoothLagsOneFrameAtMost(t *testing.T) {
+	const fps = 30.0
+	for _, speed := range []float64{0.1, 0.25, 0.5, 1, 3} { // sizes a second
+		times, xs := regular(60, fps), make([]float64, 60)
+		for i := range xs {
+			xs[i] = speed * 400 * times[i]
+		}
+		out := followPath(times, xs)
+		if late := (xs[59] - out[59]) / (speed * 400) * fps; late > 1 || late < 0 {
+			t.Errorf("at %.2f sizes/s it is %.2f frames late", speed, late)
+		}
+	}
+	random := rand.New(rand.NewPCG(13, 14))
+	for _, hz := range []float64{0.5, 1, 2} {
+		times, xs := regular(300, fps), make([]float64, 300)
+		clean := make([]float64, 300)
+		for i := range xs {
+			clean[i] = 40 * math.Sin(2*math.Pi*hz*times[i])
+			xs[i] = clean[i] + 2*random.NormFloat64()
+		}
+		if late := lagOf([][]float64{followPath(times, xs)}, [][]float64{clean}); late > 1 {
+			t.Errorf("a limb that swings %.1f times a second is %.2f frames late", hz, late)
+		}
+	}
+}
+
+// A hand that rests and is then flung is at its place at once.
+func TestSmoothIsThereWhenAMoveBegins(t *testing.T) {
+	const fps, speed = 30.0, 1200.0
+	times, xs := regular(60, fps), make([]float64, 60)
+	for i := range xs {
+		xs[i] = speed * math.Max(times[i]-1, 0)
+	}
+	for i, x := range followPath(times, xs) {
+		if late := (xs[i] - x) / speed * fps; late > 0.5 {
+			t.Errorf("frame %d: %.2f frames late", i, late)
+		}
 	}
 }
 
@@ -60,31 +108,40 @@ func TestSmoothDoesNotLagInFastMoves(t *testing.T) {
 	}
 }
 
+// However many frames there are in a second, a steady move is about as many
+// seconds late; a filter that counted frames would be late by twice or a quarter of that.
 func TestSmoothFollowsRealTime(t *testing.T) {
-	// The same move, sampled twice as often in its first half, ends nearly at the same place.
-	var times, xs []float64
-	for at := 0.0; at < 1; at += 1.0 / 60 {
-		times, xs = append(times, at), append(xs, 200*at)
+	late := func(times []float64) float64 { // s
+		xs := make([]float64, len(times))
+		for i, at := range times {
+			xs[i] = 200 * at
+		}
+		last := len(xs) - 1
+		return (xs[last] - followPath(times, xs)[last]) / 200
 	}
+	want := late(regular(90, 30))
+	uneven := regular(60, 60) // a second at 60 frames, then one at 20, then one at 100
 	for at := 1.0; at < 2; at += 1.0 / 20 {
-		times, xs = append(times, at), append(xs, 200*at)
+		uneven = append(uneven, at)
 	}
-	even := regular(40, 20)
-	evenXs := make([]float64, len(even))
-	for i, at := range even {
-		evenXs[i] = 200 * at
+	for at := 2.0; at < 3; at += 1.0 / 100 {
+		uneven = append(uneven, at)
 	}
-	a, b := followPath(times, xs), followPath(even, evenXs)
-	if d := math.Abs(a[len(a)-1] - b[len(b)-1]); d > 0.5 {
-		t.Errorf("they end %.2f px apart", d)
+	for name, times := range map[string][]float64{
+		"15 a second": regular(45, 15), "60 a second": regular(180, 60), "120 a second": regular(360, 120), "uneven": uneven,
+	} {
+		if got := late(times); math.Abs(got-want) > 0.3*want {
+			t.Errorf("%s: %.2f ms late, want about %.2f as with 30", name, 1000*got, 1000*want)
+		}
 	}
 }
 
 func TestSmoothStartsAnew(t *testing.T) {
-	var s smoother
+	people := smoothers{}
 	out := make([][3]float64, 1)
 	at := func(id int, t, x, score float64) float64 {
-		s.smooth(id, t, 400, [][3]float64{{x, 0, score}}, out)
+		people.of(id).smooth(t, 400, [][3]float64{{x, 0, score}}, out)
+		people.forget(t)
 		return out[0][0]
 	}
 	at(1, 0, 0, 1)
@@ -104,8 +161,25 @@ func TestSmoothStartsAnew(t *testing.T) {
 			t.Errorf("%s: %v came out as %v", c.name, c.x, got)
 		}
 	}
+	if len(people) != 1 {
+		t.Errorf("%d people are remembered, want the one who was seen of late", len(people))
+	}
 	at(2, 5.03, 0, 0) // not found
 	if got := at(2, 5.06, 70, 1); got != 70 {
 		t.Errorf("a point that was lost came back as %v, want 70", got)
+	}
+}
+
+func TestSmoothTellsPeopleApart(t *testing.T) {
+	people := smoothers{}
+	out := make([][3]float64, 1)
+	for i := range 10 {
+		at := float64(i) / 30
+		for id, x := range map[int]float64{1: 100, 2: 900} {
+			people.of(id).smooth(at, 400, [][3]float64{{x, 0, 1}}, out)
+			if out[0][0] != x {
+				t.Fatalf("frame %d: person %d stands at %v and came out at %v", i, id, x, out[0][0])
+			}
+		}
 	}
 }

@@ -46,7 +46,7 @@ func (a *Analyser) People(s Still) ([]Found, error) {
 	}
 	found := []Found{}
 	if a.people != nil {
-		everyone, err := a.people.spot(pic)
+		everyone, err := a.people.spot(pic, nil)
 		for _, p := range everyone {
 			found = append(found, Found{Box: p.box.array(), Score: p.score, Points: arrays(p.points)})
 		}

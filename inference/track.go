@@ -1,16 +1,12 @@
 package inference
 
-// The numbers of following one person. They were chosen on real footage; see
-// the package's tests for what they give.
+// The numbers of following people. They were chosen by measurement: see
+// docs/models.md.
 const (
 	// lag is how many frames lie between a pose and the frame that takes its box.
-	// With 2, two poses can be under way at once. It is a constant, because
-	// results must not depend on the number of cores.
+	// With 2, two poses of a person can be under way at once. It is a constant,
+	// because results must not depend on the number of cores.
 	lag = 2
-	// correctEvery is after how many frames the detector looks again although
-	// the person was never lost. It is odd, so that with a lag of 2 both the even
-	// and the odd frames get their turn.
-	correctEvery = 31
 	// boxPoint is the score from which a point counts for the box.
 	boxPoint = 0.2
 	// boxMargin is what is added on each side of the points' bounds, as a share
@@ -25,87 +21,107 @@ const (
 	samePerson = 0.2
 	// elsewhere is the overlap below which a box is at another place.
 	elsewhere = 0.1
-	// forgetAfter is how many seconds a person can be out of sight and keep the
-	// id when found elsewhere.
-	forgetAfter = 1.0
+	// sameMove is the likeness from which a pose can be what became of another.
+	sameMove = 0.1
+	// double is the similarity from which two poses of a frame are of one person.
+	double = 0.7
+	// forgetAfter is how many seconds a person can be out of sight and keep the id.
+	forgetAfter = 2.0
+	// sameOneFor is for how many seconds whoever is found is taken for the one who
+	// is followed alone. At the same place that is so for ever.
+	sameOneFor = 1.0
+	// doubtful is the share of its usual score from which a pose is in doubt, and
+	// usualFor how many poses make what is usual.
+	doubtful = 0.6
+	usualFor = 15
 )
 
-// observation is what one frame shows of the followed person.
+// observation is a person whom one frame shows.
 type observation struct {
-	found bool
+	id int // 0 before it is known who it is
 	// sought tells that the box came from looking for people in this very frame.
 	sought bool
-	points []keypoint // frame px
+	points []keypoint // frame px; nobody writes to them any more
 	score  float64    // mean of the points' scores
 	box    rect       // frame px
 }
 
-// track is what is known of the followed person after a frame.
+// track is what is known of one person after a frame.
 type track struct {
-	id      int // 0 before anyone was found
+	id      int
 	visible bool
-	box     rect    // where the person was last, frame px
-	at      float64 // when, s
+	box     rect       // where the person was seen last, frame px
+	at      float64    // when, s
+	points  []keypoint // as they were then
+	score   float64    // of that pose
+	usual   float64    // score of the poses of late
+	motion  motion
 }
 
-// advance takes in what the next frame, at time t in seconds, shows. It may
-// refuse the observation: found is false in what it returns then.
-func (k track) advance(o observation, t float64) (track, observation) {
-	if o.found && k.visible && !o.sought && overlap(k.box, o.box) < elsewhere {
-		o.found = false // It strayed to somebody else: look again.
+func newTrack(o observation, t float64) track {
+	return track{
+		id: o.id, visible: true, box: o.box, at: t, points: o.points, score: o.score, usual: o.score, motion: newMotion(),
 	}
-	if !o.found {
-		k.visible = false
-		return k, o
-	}
-	switch {
-	case k.id == 0:
-		k.id = 1
-	case !k.visible && t-k.at > forgetAfter && overlap(k.box, o.box) < elsewhere:
-		k.id++
-	}
-	k.visible, k.box, k.at = true, o.box, t
-	return k, o
 }
 
-// choose decides where to look for the pose, given the boxes found in this
-// frame, if any were sought: the followed person's if it is among them, where
-// the person was if still visible, else the largest.
-func (k track) choose(found []detection) (box rect, ok bool) {
-	best := -1.0
-	if k.id > 0 {
-		for _, f := range found {
-			if o := overlap(k.box, f.box); o >= samePerson && o > best {
-				box, ok, best = f.box, true, o
-			}
+// expected is how far from where they were seen last, in px, the person is expected at time t.
+func (k track) expected(t float64) (dx, dy float64) { return k.motion.shift(t - k.at) }
+
+// boxAt is where the person is expected at time t.
+func (k track) boxAt(t float64) rect {
+	dx, dy := k.expected(t)
+	return rect{k.box.x + dx, k.box.y + dy, k.box.w, k.box.h}
+}
+
+// seen is the track once the person was seen at time t as o.
+func (k track) seen(o observation, t float64) track {
+	if t-k.at > motionReach {
+		k.motion = newMotion()
+	} else {
+		dx, dy, ok := displacement(k.points, o.points)
+		if !ok {
+			x, y := k.box.centre()
+			dx, dy = o.box.centre()
+			dx, dy = dx-x, dy-y
 		}
+		ex, ey := k.expected(t)
+		k.motion = k.motion.next(t-k.at, dx-ex, dy-ey)
 	}
-	if ok {
-		return box, true
-	}
-	if k.visible {
-		return k.box, true
-	}
-	for _, f := range found {
-		if f.box.area() > best {
-			box, ok, best = f.box, true, f.box.area()
-		}
-	}
-	return box, ok
+	k.visible, k.box, k.at, k.points, k.score = true, o.box, t, o.points, o.score
+	k.usual += (o.score - k.usual) / usualFor
+	return k
+}
+
+// inDoubt tells whether the score of the person's pose has fallen.
+func (k track) inDoubt() bool { return k.visible && k.score < doubtful*k.usual }
+
+// likeness tells how much a pose seen at time t looks like what became of a
+// track, 0 to 1.
+type likeness func(k track, o observation, t float64) float64
+
+// byMotion is the likeness that is used: how much the pose is like the last
+// one, moved on as the person did.
+func byMotion(k track, o observation, t float64) float64 {
+	dx, dy := k.expected(t)
+	return alike(k.points, o.points, dx, dy, o.box.area())
 }
 
 // observe judges the points that a pose model gave for a frame of w by h px.
-func observe(points []keypoint, minScore float64, w, h int) observation {
-	o := observation{points: points}
-	for _, p := range points {
-		o.score += p.score
-	}
-	o.score /= float64(max(len(points), 1))
+// ok is false where they are nobody's.
+func observe(points []keypoint, minScore float64, w, h int) (o observation, ok bool) {
+	o = observation{points: points, score: meanScore(points)}
 	box, n := bounds(points)
 	o.box = box.grow(boxMargin).within(float64(w), float64(h))
 	const smallest = 8 // px: less is not a person that points can be told apart on
-	o.found = o.score >= minScore && n >= boxPoints && max(o.box.w, o.box.h) >= smallest && min(o.box.w, o.box.h) > 1
-	return o
+	return o, o.score >= minScore && n >= boxPoints && max(o.box.w, o.box.h) >= smallest && min(o.box.w, o.box.h) > 1
+}
+
+func meanScore(points []keypoint) float64 {
+	sum := 0.0
+	for _, p := range points {
+		sum += p.score
+	}
+	return sum / float64(max(len(points), 1))
 }
 
 // bounds returns the smallest box around the points that count, and their number.

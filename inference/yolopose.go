@@ -11,6 +11,8 @@ type yoloPose struct {
 	minScore float64
 	maxIoU   float64
 	points   int
+
+	raw, endToEnd []int64 // the shapes of the two outputs; -1 is any number
 }
 
 func newYOLOPose(n *network) (*yoloPose, error) {
@@ -30,17 +32,12 @@ func newYOLOPose(n *network) (*yoloPose, error) {
 		return nil, badManifest(m, err)
 	}
 	_, outputs := n.session.Info()
-	raw, endToEnd := p.shapes()
-	if len(outputs) == 0 || outputs[0].Type != "float32" || !fits(outputs[0].Shape, raw) && !fits(outputs[0].Shape, endToEnd) {
+	p.raw, p.endToEnd = []int64{1, int64(5 + 3*p.points), -1}, []int64{1, -1, int64(6 + 3*p.points)}
+	if len(outputs) == 0 || outputs[0].Type != "float32" || !fits(outputs[0].Shape, p.raw) && !fits(outputs[0].Shape, p.endToEnd) {
 		return nil, mismatch(m, "the graph's outputs are %v, the family yolo-pose with %d keypoints gives float32[1 %d n] or float32[1 n %d] first",
-			outputs, p.points, raw[1], endToEnd[2])
+			outputs, p.points, p.raw[1], p.endToEnd[2])
 	}
 	return p, nil
-}
-
-// shapes are those of the raw and of the end-to-end output; -1 is any number.
-func (p *yoloPose) shapes() (raw, endToEnd []int64) {
-	return []int64{1, int64(5 + 3*p.points), -1}, []int64{1, -1, int64(6 + 3*p.points)}
 }
 
 // candidate is a detection and the place of its numbers in the output.
@@ -50,35 +47,58 @@ type candidate struct {
 }
 
 // spot finds everyone in a frame with their points, best first.
-func (p *yoloPose) spot(pic picture) ([]person, error) {
+func (p *yoloPose) spot(pic picture, into []person) ([]person, error) {
 	place := letterbox(pic, p.fill.width, p.fill.height, true)
-	var people []person
+	people := into[:0]
+	var memory *scratch
 	err := p.network.use(func(l *lane) {
-		p.fill.fill(l.runner.Input(), pic, place, &l.scratch)
+		memory = &l.scratch
+		p.fill.fill(l.runner.Input(), pic, place, memory)
 	}, func(out []tensor) error {
 		data, shape := out[0].data, out[0].shape
-		switch raw, endToEnd := p.shapes(); {
-		case fits(shape, raw):
-			n := int(shape[2])
-			for _, c := range suppress(p.rawCandidates(data, n), p.maxIoU) {
-				people = append(people, p.person(c, data[c.at+5*n:], n, place, pic))
-			}
-		case fits(shape, endToEnd):
-			found := p.endToEndCandidates(data, int(shape[2]))
+		first, step := 0, 0 // a candidate's first point, and from one of its numbers to the next
+		found := memory.found[:0]
+		switch {
+		case fits(shape, p.raw):
+			first, step = 5*int(shape[2]), int(shape[2])
+			memory.found = p.rawCandidates(found, data, step)
+			found = suppress(memory.found, p.maxIoU)
+		case fits(shape, p.endToEnd):
+			first, step = 6, 1
+			memory.found = p.endToEndCandidates(found, data, int(shape[2]))
+			found = memory.found
 			sortByScore(found)
-			for _, c := range found {
-				people = append(people, p.person(c, data[c.at+6:], 1, place, pic))
-			}
 		default:
-			return mismatch(p.network.model, "its output has the shape %v, want %v or %v", shape, raw, endToEnd)
+			return mismatch(p.network.model, "its output has the shape %v, want %v or %v", shape, p.raw, p.endToEnd)
+		}
+		for _, c := range found {
+			people = another(people, detection{place.back(c.box, pic), c.score}, p.points)
+			points, values := people[len(people)-1].points, data[c.at+first:]
+			for i := range points {
+				x, y := float64(values[3*i*step]), float64(values[(3*i+1)*step])
+				points[i] = place.point(x, y, float64(values[(3*i+2)*step]))
+			}
 		}
 		return nil
 	})
 	return people, err
 }
 
+// another appends a person with room for n points, for which it uses the memory
+// that people has left.
+func another(people []person, at detection, n int) []person {
+	if len(people) < cap(people) {
+		people = people[:len(people)+1]
+	} else {
+		people = append(people, person{})
+	}
+	last := &people[len(people)-1]
+	last.detection, last.points = at, grown(last.points, n)
+	return people
+}
+
 // rawCandidates reads the channels of n places; a candidate is at its place.
-func (p *yoloPose) rawCandidates(data []float32, n int) (found []candidate) {
+func (p *yoloPose) rawCandidates(found []candidate, data []float32, n int) []candidate {
 	for i, v := range data[4*n : 5*n] {
 		if score := float64(v); score >= p.minScore {
 			w, h := float64(data[2*n+i]), float64(data[3*n+i])
@@ -91,23 +111,12 @@ func (p *yoloPose) rawCandidates(data []float32, n int) (found []candidate) {
 
 // endToEndCandidates reads rows of columns numbers; a candidate is at its row's
 // first. Class 0 is person.
-func (p *yoloPose) endToEndCandidates(data []float32, columns int) (found []candidate) {
+func (p *yoloPose) endToEndCandidates(found []candidate, data []float32, columns int) []candidate {
 	for at := 0; at+columns <= len(data); at += columns {
 		if row := data[at : at+columns]; float64(row[4]) >= p.minScore && row[5] == 0 {
 			box := rect{float64(row[0]), float64(row[1]), float64(row[2] - row[0]), float64(row[3] - row[1])}
 			found = append(found, candidate{detection{box, float64(row[4])}, at})
 		}
-	}
-	return found
-}
-
-// person brings a candidate from the input back to the frame. The numbers of
-// its points begin values and lie step apart.
-func (p *yoloPose) person(c candidate, values []float32, step int, place placement, pic picture) person {
-	found := person{detection: detection{place.back(c.box, pic), c.score}, points: make([]keypoint, p.points)}
-	for i := range found.points {
-		x, y := float64(values[3*i*step]), float64(values[(3*i+1)*step])
-		found.points[i] = place.point(x, y, float64(values[(3*i+2)*step]))
 	}
 	return found
 }

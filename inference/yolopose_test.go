@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -9,9 +10,10 @@ import (
 func TestYOLOPoseTellsTheLayout(t *testing.T) {
 	m := modelOf(t, manifestOf("p", "pose", "yolo-pose",
 		"input: {name: in, width: 64, height: 64, std: [255, 255, 255], fit: letterbox-centre, pad: 114}\nkeypoints: [a]\n"))
-	// A picture of 128 by 96 lies at half its size in rows 8 to 55.
+	// A picture of 128 by 96 lies at half its size in rows 8 to 55. Boxes count from its
+	// edges, points from the middle of its first pixel.
 	want := []person{
-		{detection{rect{80, 24, 32, 40}, 0.9}, []keypoint{{96, 44, 0.75}}},
+		{detection{rect{80, 24, 32, 40}, 0.9}, []keypoint{{95.5, 43.5, 0.75}}},
 		{detection{rect{16, 0, 16, 24}, 0.5}, []keypoint{{}}}, // cut at the upper edge
 	}
 	for name, c := range map[string]struct {
@@ -36,13 +38,27 @@ func TestYOLOPoseTellsTheLayout(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, err := newYOLOPose(networkOf(t, m, c.shape, c.data))
+			var input []float32
+			p, err := newYOLOPose(fakeNetwork(t, m, &fakeSession{
+				outputs: []TensorInfo{{Name: "out", Type: "float32", Shape: c.shape}},
+				respond: func(in []float32) ([]tensor, error) {
+					input = in
+					return []tensor{{name: "out", shape: c.shape, data: c.data}}, nil
+				},
+			}))
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := p.spot(noise(128, 96))
+			got, err := p.spot(plain(128, 96, 51, 102, 153), nil)
 			if err != nil {
 				t.Fatal(err)
+			}
+			for y, want := range map[int][3]float32{7: {114, 114, 114}, 8: {51, 102, 153}, 55: {51, 102, 153}, 56: {114, 114, 114}} {
+				for c := range 3 {
+					if v := 255 * input[(c*64+y)*64+30]; math.Abs(float64(v-want[c])) > 1e-3 {
+						t.Errorf("row %d of channel %d of the input is %v, want %v", y, c, v, want[c])
+					}
+				}
 			}
 			if diff := cmp.Diff(want, got, aboutEqualPeople); diff != "" {
 				t.Error(diff)

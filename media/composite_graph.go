@@ -108,7 +108,7 @@ func (p *CompositePlan) webm(figure *ffmpeg.Stream) (*ffmpeg.Stream, error) {
 	options := ffmpeg.KwArgs{
 		"f": "webm", "c:v": "libvpx-vp9", "pix_fmt": "yuva420p", "deadline": "realtime", "cpu-used": 8,
 		"row-mt": 1, "tile-columns": 1, "auto-alt-ref": 0, "lag-in-frames": 0, "crf": 32, "b:v": 0,
-		"force_key_frames": "expr:gte(t,n_forced*2)", "g": int(math.Ceil(rate(p.Info) * 4)),
+		"force_key_frames": keyframes(), "g": int(math.Ceil(rate(p.Info) * 4)),
 		"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709", "color_range": "tv",
 	}
 	if p.Threads > 0 {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/motionmill/motionmill/job"
@@ -27,6 +28,20 @@ type DecodePlan struct {
 	// Video and Poster are the paths of the MP4 rendition and the JPEG
 	// still; "" when not wanted.
 	Video, Poster string
+	// Person, if set, says where a person is in the frame of that number; ok is
+	// false where there is none. The poster then is a still with one. It is
+	// called in Wait, when all frames have been read.
+	Person func(frame int) (area Area, ok bool)
+	// Sprite and SpriteIndex are the paths of a JPEG of thumbnails and of the
+	// WebVTT file that says where each lies; "" when not wanted, both together.
+	Sprite, SpriteIndex string
+	// Preview is the path of a short animation, ending in .webp or .gif; ""
+	// when not wanted.
+	Preview string
+	// Ladder, if set, is encoded as well, for Package; Video must be wanted.
+	Ladder *Ladder
+	// Loudness, if set, brings the rendition's sound to its target.
+	Loudness *Loudness
 	// Frames asks for raw frames of FrameWidth x FrameHeight pixels.
 	Frames                  bool
 	FrameWidth, FrameHeight int
@@ -53,7 +68,13 @@ type Decode struct {
 	process *process
 	frames  *os.File
 	stamps  *stamps
+	thumbs  *thumbs
+	stills  *stills
 	index   int
+
+	ended  func() error // that of the context
+	finish sync.Once
+	failed error
 }
 
 // Decode starts one ffmpeg that decodes the input once and makes what the
@@ -70,7 +91,7 @@ func (t *Tools) Decode(ctx context.Context, plan DecodePlan) (*Decode, error) {
 	if err != nil {
 		return nil, err
 	}
-	pipes, err := newPipes(2)
+	pipes, err := newPipes(4)
 	if err != nil {
 		return nil, fmt.Errorf("open pipes to %s %s: %w", op, subject, err)
 	}
@@ -83,10 +104,19 @@ func (t *Tools) Decode(ctx context.Context, plan DecodePlan) (*Decode, error) {
 		pipes.close()
 		return nil, err
 	}
-	d := &Decode{plan: plan, process: p, frames: pipes[1].read, stamps: newStamps()}
+	d := &Decode{plan: plan, process: p, frames: pipes[1].read, stamps: newStamps(), ended: ctx.Err}
 	go func() {
 		d.stamps.read(pipes[0].read, d.within)
 		_ = pipes[0].read.Close() // only ever read
+	}()
+	d.thumbs, d.stills = newThumbs(FrameSize(plan.Info, thumbSize)), newStills()
+	go func() {
+		d.thumbs.read(pipes[2].read)
+		_ = pipes[2].read.Close() // only ever read
+	}()
+	go func() {
+		d.stills.read(pipes[3].read)
+		_ = pipes[3].read.Close() // only ever read
 	}()
 	return d, nil
 }
@@ -99,6 +129,9 @@ func (p *DecodePlan) check(t *Tools) (subject string, err error) {
 	}
 	if p.Dir, err = filepath.Abs(p.Dir); err != nil {
 		return subject, fmt.Errorf("find the folder for %s: %w", subject, err)
+	}
+	if p.Ladder != nil && (p.Video == "" || len(p.Ladder.Rungs) == 0) || (p.Sprite == "") != (p.SpriteIndex == "") {
+		return subject, job.Fail(job.Internal, "decode", subject, "a plan has a ladder without its top, or a sprite without its index", "", nil)
 	}
 	if p.Frames && (p.FrameWidth < 2 || p.FrameHeight < 2) {
 		return subject, job.Fail(job.Internal, "decode", subject,
@@ -123,6 +156,8 @@ func decodable(info Info, subject, op string, t *Tools) error {
 const (
 	stampsPipe = 3
 	framesPipe = 4
+	thumbsPipe = 5
+	stillsPipe = 6
 )
 
 // args builds ffmpeg's arguments. The times come before the raw frames, so
@@ -134,15 +169,19 @@ func (p *DecodePlan) args() ([]string, error) {
 	}
 	in := input(p.Input, p.Info, p.Limits, p.Threads)
 	wanted := []func(*ffmpeg.Stream) (*ffmpeg.Stream, error){p.times}
-	if p.Frames {
-		wanted = append(wanted, p.raw)
+	want := func(wish bool, out func(*ffmpeg.Stream) (*ffmpeg.Stream, error)) {
+		if wish {
+			wanted = append(wanted, out)
+		}
 	}
-	if p.Video != "" {
-		wanted = append(wanted, func(s *ffmpeg.Stream) (*ffmpeg.Stream, error) { return p.video(s, in, w, h) })
+	want(p.Frames, p.raw)
+	want(p.Video != "", func(s *ffmpeg.Stream) (*ffmpeg.Stream, error) { return p.video(s, in, w, h) })
+	for _, rung := range p.Ladder.apart() {
+		want(true, func(s *ffmpeg.Stream) (*ffmpeg.Stream, error) { return p.rung(s, rung) })
 	}
-	if p.Poster != "" {
-		wanted = append(wanted, p.poster)
-	}
+	want(p.Poster != "", p.stills)
+	want(p.Sprite != "", p.thumbnails)
+	want(p.Preview != "", p.preview)
 	outputs := []*ffmpeg.Stream{}
 	for i, branch := range branches(picture(in, p.Info, w, h), len(wanted)) {
 		out, err := wanted[i](branch)
@@ -166,30 +205,19 @@ func (p *DecodePlan) raw(s *ffmpeg.Stream) (*ffmpeg.Stream, error) {
 		ffmpeg.KwArgs{"f": "rawvideo", "c:v": "rawvideo", "pix_fmt": "rgb24"}), nil
 }
 
-// video is the rendition. Sound is moved to the zero of the first frame, and
-// gaps in it are filled.
+// video is the rendition, with the sound.
 func (p *DecodePlan) video(s, in *ffmpeg.Stream, w, h int) (*ffmpeg.Stream, error) {
 	path, err := outputPath(p.Video, p.Dir)
 	streams := []*ffmpeg.Stream{s}
-	options := h264(p.Info, w, h, 21, p.Threads)
+	options := []ffmpeg.KwArgs{h264(p.Info, w, h, topQuality, p.Threads)}
+	if p.Ladder != nil && p.Ladder.shared() {
+		options = append(options, p.Ladder.Rungs[0].options())
+	}
 	if p.Info.Audio {
 		streams = append(streams, in.Get(strconv.Itoa(p.Info.audioStream)))
-		options["c:a"], options["b:a"], options["ac"], options["ar"] = "aac", "128k", 2, 48000
-		options["af"] = "asetpts=PTS-(" + decimal(p.Info.StartTime) + ")/TB,aresample=48000:async=1:first_pts=0"
+		options = append(options, p.sound())
 	}
-	return output(streams, path, options), err
-}
-
-// poster is the still: the first frame, overwritten by the first one behind
-// a tenth of the length, so that there always is one. JPEG means BT.601 in
-// full range (JFIF 1.02).
-func (p *DecodePlan) poster(s *ffmpeg.Stream) (*ffmpeg.Stream, error) {
-	path, err := outputPath(p.Poster, p.Dir)
-	tenth := decimal(p.Info.Duration / 10)
-	s = s.Filter("select", nil, ffmpeg.KwArgs{"expr": "eq(n,0)+gte(t," + tenth + ")*lt(prev_t," + tenth + ")"})
-	s = s.Filter("scale", nil, ffmpeg.KwArgs{"in_color_matrix": "bt709", "out_color_matrix": "bt601", "out_range": "pc"})
-	s = s.Filter("format", ffmpeg.Args{"yuvj420p"})
-	return output([]*ffmpeg.Stream{s}, path, timed(p.Info), ffmpeg.KwArgs{"f": "image2", "update": 1, "c:v": "mjpeg", "q:v": 3}), err
+	return output(streams, path, options...), err
 }
 
 // within stops a decoding that turns out longer than the container said.
@@ -239,7 +267,7 @@ func (d *Decode) Next(pix []byte) (Frame, error) {
 // end returns the error of the process if it has one, which is the cause of
 // whatever was seen here, else err.
 func (d *Decode) end(err error) error {
-	if _, cause := d.Wait(); cause != nil {
+	if _, _, cause := d.over(); cause != nil {
 		return cause
 	}
 	return err
@@ -249,18 +277,50 @@ func (d *Decode) end(err error) error {
 // all outputs are whole. Frames that were not read are discarded; to give up
 // a decoding, end its context first.
 func (d *Decode) Wait() (Usage, error) {
-	_, _ = io.Copy(io.Discard, d.frames) // fails only when the pipe is gone, as it should
-	usage, err := d.process.wait()
-	all := d.stamps.wait()
-	_ = d.frames.Close() // only ever read
-	usage.Frames = int64(len(all))
+	usage, all, err := d.over()
 	if err != nil {
 		return usage, err
 	}
-	if err := d.whole(all); err != nil {
-		return usage, err
+	d.finish.Do(func() { d.failed = d.complete(all) })
+	return usage, d.failed
+}
+
+// over returns when ffmpeg has ended, with the frames that it saw.
+func (d *Decode) over() (Usage, []Timestamp, error) {
+	_, _ = io.Copy(io.Discard, d.frames) // fails only when the pipe is gone, as it should
+	usage, err := d.process.wait()
+	all := d.stamps.wait()
+	<-d.thumbs.done
+	<-d.stills.done
+	_ = d.frames.Close() // only ever read
+	usage.Frames = int64(len(all))
+	if err == nil {
+		err = d.whole(all)
 	}
-	return usage, written(d.process, d.plan.Video, d.plan.Poster)
+	return usage, all, err
+}
+
+// complete makes what can only be made once all frames are known, and checks
+// that everything is there.
+func (d *Decode) complete(all []Timestamp) error {
+	if err := d.ended(); err != nil {
+		return fmt.Errorf("complete what was decoded: %w", err)
+	}
+	if d.plan.Poster != "" {
+		if err := d.plan.choosePoster(d.stills, all); err != nil {
+			return err
+		}
+	}
+	if d.plan.Sprite != "" {
+		if err := d.plan.writeSprite(d.thumbs, all); err != nil {
+			return err
+		}
+	}
+	files := []string{d.plan.Video, d.plan.Poster, d.plan.Sprite, d.plan.SpriteIndex, d.plan.Preview}
+	for _, rung := range d.plan.Ladder.apart() {
+		files = append(files, rungFile(d.plan.Dir, rung))
+	}
+	return written(d.process, files...)
 }
 
 // whole compares what was decoded with what the container announced: ffmpeg

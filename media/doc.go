@@ -3,9 +3,11 @@
 // Find looks the two programs up. Tools.Probe decides, before any work,
 // whether a file is a video within the limits and what it needs to be shown
 // upright in BT.709. Tools.Decode runs one ffmpeg that decodes the file once
-// into the web rendition, the poster and raw frames with their exact
-// timestamps; Tools.Composite runs a second one that merges small mattes and
-// drawn layers, sent frame by frame, into the overlay and the silhouettes.
+// into the web rendition and the rungs below it, the poster, thumbnails and raw
+// frames with their exact timestamps; Tools.Composite runs a second one that
+// merges small mattes and drawn layers, sent frame by frame, into the overlay
+// and the silhouettes. Tools.Sample and NewLadder choose the rungs before, and
+// Tools.Package makes HLS of them afterwards. Tools.Loudness measures sound.
 // Tools.Inspect counts what an output holds.
 //
 // Time: in every output the first frame of the source is at zero and each

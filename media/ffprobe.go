@@ -33,6 +33,8 @@ type stream struct {
 	Type        string `json:"codec_type"`
 	Codec       string `json:"codec_name"`
 	Tag         string `json:"codec_tag_string"`
+	Profile     string `json:"profile"`
+	Level       int    `json:"level"`
 	Width       int    `json:"width"`
 	Height      int    `json:"height"`
 	PixelFormat string `json:"pix_fmt"`

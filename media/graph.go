@@ -127,10 +127,10 @@ func branches(s *ffmpeg.Stream, count int) []*ffmpeg.Stream {
 // its exact time.
 func timed(info Info) ffmpeg.KwArgs {
 	return ffmpeg.KwArgs{
-		"fps_mode":      "passthrough",
-		"enc_time_base": info.TimeBase.colon(),
-		"map_metadata":  "-1",
-		"map_chapters":  "-1",
+		"fps_mode":        "passthrough",
+		"enc_time_base:v": info.TimeBase.colon(),
+		"map_metadata":    "-1",
+		"map_chapters":    "-1",
 	}
 }
 
@@ -172,13 +172,26 @@ func output(streams []*ffmpeg.Stream, name string, options ...ffmpeg.KwArgs) *ff
 	return ffmpeg.Output(streams, name, options...)
 }
 
+// groupSeconds is how far apart keyframes are, in seconds; endlessGroup keeps
+// an encoder from setting any of its own.
+const (
+	groupSeconds = 2
+	endlessGroup = 1 << 20
+)
+
+// keyframes forces one at the first frame in each two seconds. (To count
+// them, as in gte(t,n_forced*2), would force one after the other behind a gap.)
+func keyframes() string {
+	return fmt.Sprintf("expr:if(isnan(prev_forced_t),1,gt(floor(t/%[1]d),floor(prev_forced_t/%[1]d)))", groupSeconds)
+}
+
 // h264 are the options of a video in H.264 for players on the web: High
 // profile, keyframes 2 s apart, the index in front.
 func h264(info Info, w, h, quality, threads int) ffmpeg.KwArgs {
 	options := ffmpeg.MergeKwArgs([]ffmpeg.KwArgs{timed(info), lasting(info), {
 		"f": "mp4", "c:v": "libx264", "preset": "veryfast", "profile:v": "high", "crf": quality,
 		"pix_fmt": "yuv420p", "level:v": level(w, h, rate(info)),
-		"force_key_frames": "expr:gte(t,n_forced*2)", "g": int(math.Ceil(rate(info) * 4)),
+		"force_key_frames": keyframes(), "g": int(math.Ceil(rate(info) * 2 * groupSeconds)),
 		"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709", "color_range": "tv",
 		"movflags": "+faststart", "movie_timescale": timescale(info), "video_track_timescale": timescale(info),
 		"max_muxing_queue_size": 4096,

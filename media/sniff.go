@@ -23,6 +23,8 @@ const (
 	transport  container = "mpegts"
 	programmed container = "mpeg"
 	jpegFile   container = "jpeg_pipe" // posters of ours; never an input
+	webpFile   container = "webp"      // previews of ours, which ffmpeg does not read
+	gifFile    container = "gif"       // previews of ours
 )
 
 // label is the container's name for people and the manifest.

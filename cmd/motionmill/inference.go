@@ -85,7 +85,7 @@ func (f *inferenceFlags) engine(cmd *cobra.Command, log *slog.Logger) (*pipeline
 		if !ok || task == "" || name == "" {
 			return nil, usageError{fmt.Errorf("read --model %q: it must be TASK=NAME, such as pose=tinypose-256x192", pair)}
 		}
-		if m, err := catalogue.Find(name); err == nil && m.Task != task {
+		if m, err := catalogue.Find(name); err == nil && !m.Serves(task) {
 			return nil, usageError{fmt.Errorf("read --model %q: %s is a model for %s, not for %s", pair, name, m.Task, task)}
 		}
 		names[task] = name
@@ -95,7 +95,7 @@ func (f *inferenceFlags) engine(cmd *cobra.Command, log *slog.Logger) (*pipeline
 	}
 	return &pipeline.Engine{
 		Config: inference.Config{
-			Library: f.library, Provider: f.provider, RequireGPU: f.requireGPU, Threads: 1, Logger: log,
+			Library: f.library, Provider: f.provider, RequireGPU: f.requireGPU, Logger: log,
 		},
 		Catalogue: catalogue, Names: names,
 	}, nil

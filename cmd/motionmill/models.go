@@ -15,11 +15,11 @@ import (
 func newModelsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "models",
-		Short: "Look at the models in the models folders and the built-in starters",
+		Short: "Look at the models in the models folders and the built-in starters, and fetch others",
 		Args:  subcommandOnly,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newModelsListCommand(), newModelsVerifyCommand(), newModelsInfoCommand(), newModelsEvalCommand())
+	cmd.AddCommand(newModelsListCommand(), newModelsVerifyCommand(), newModelsInfoCommand(), newModelsEvalCommand(), newModelsPullCommand())
 	return cmd
 }
 
@@ -52,7 +52,7 @@ func printModels(out io.Writer, catalogue *inference.Catalogue) error {
 	fmt.Fprintln(table, "NAME\tTASK\tFAMILY\tRANK\tLICENCE\tUSED\tNOTE")
 	for _, m := range catalogue.List() {
 		used, note := "", m.Note
-		if best, ok := catalogue.Best(m.Task); ok && best.Name == m.Name {
+		if usedByDefault(catalogue, m) {
 			used = "by default"
 		}
 		if err := m.Supported(); err != nil {
@@ -63,68 +63,21 @@ func printModels(out io.Writer, catalogue *inference.Catalogue) error {
 	return table.Flush()
 }
 
+// usedByDefault tells whether a model is what a task gets when nobody names one.
+func usedByDefault(catalogue *inference.Catalogue, m inference.Model) bool {
+	for _, task := range []string{inference.TaskDetect, inference.TaskPose, inference.TaskMatte} {
+		if best, ok := catalogue.Best(task); ok && best.Name == m.Name {
+			return true
+		}
+	}
+	return false
+}
+
 func modelView(m inference.Model) map[string]any {
 	return map[string]any{
 		"name": m.Name, "task": m.Task, "family": m.Family, "rank": m.Rank, "licence": m.Licence, "sha256": m.SHA256,
 		"source": m.Source, "note": m.Note, "supported": m.Supported() == nil,
 	}
-}
-
-func newModelsVerifyCommand() *cobra.Command {
-	var flags inferenceFlags
-	cmd := &cobra.Command{
-		Use:   "verify [NAME…]",
-		Short: "Check the files of models against the hashes of their manifests",
-		RunE: func(cmd *cobra.Command, names []string) error {
-			catalogue, err := flags.catalogue(cmd)
-			if err != nil {
-				return err
-			}
-			return verifyModels(cmd, catalogue, names)
-		},
-	}
-	flags.addFolder(cmd)
-	return cmd
-}
-
-func verifyModels(cmd *cobra.Command, catalogue *inference.Catalogue, names []string) error {
-	models := catalogue.List()
-	if len(names) > 0 {
-		models = nil
-		for _, name := range names {
-			m, err := catalogue.Find(name)
-			if err != nil {
-				return err
-			}
-			models = append(models, m)
-		}
-	}
-	bad := 0
-	for _, m := range models {
-		err := m.Verify()
-		if err != nil {
-			bad++
-		}
-		switch {
-		case wantsJSON(cmd):
-			printJSON(cmd.OutOrStdout(), map[string]any{"name": m.Name, "ok": err == nil, "error": errorText(err)})
-		case err != nil:
-			fmt.Fprintf(cmd.OutOrStdout(), "bad  %s: %s\n", m.Name, oneLine(err))
-		default:
-			fmt.Fprintf(cmd.OutOrStdout(), "ok   %s\n", m.Name)
-		}
-	}
-	if bad > 0 {
-		return statusError{fmt.Errorf("verify models: %d of %d are not what their manifests say", bad, len(models)), statusFailed}
-	}
-	return nil
-}
-
-func errorText(err error) string {
-	if err == nil {
-		return ""
-	}
-	return oneLine(err)
 }
 
 func newModelsInfoCommand() *cobra.Command {

@@ -112,7 +112,7 @@ func evaluationChoice(catalogue *inference.Catalogue, others map[string]string, 
 	case inference.TaskPose:
 		choice.Pose = &model
 		return choice, bodyFirst(model)
-	case inference.TaskMatte:
+	case inference.TaskMatte, inference.TaskMask:
 		choice.Matte, choice.WantMatte = &model, true
 		return choice, nil
 	default:

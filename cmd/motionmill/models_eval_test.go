@@ -52,6 +52,10 @@ func TestRealModelsMeetTheReadings(t *testing.T) {
 		{"movenet-lightning", 0.849, nil, "truth"},
 		{"yolov8n-pose", 0.845, nil, "model"},
 		{"selfie-256", 0.90, nil, ""},
+		// Of these there is no reading: what is here keeps them from getting worse.
+		{"yolov8n-seg-320", 0.84, nil, ""},
+		{"maskrcnn-torchvision-surrogate", 0.84, nil, ""},
+		{"maskrcnn-zoo-surrogate", 0.82, nil, ""},
 	} {
 		t.Run(strings.Join(append([]string{c.model}, c.args...), " "), func(t *testing.T) {
 			e := evaluated(t, append([]string{c.model, "--coco", dir, "--models-dir", models}, c.args...)...)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +16,7 @@ import (
 func newRunCommand() *cobra.Command {
 	var models inferenceFlags
 	var out, profile string
+	var metadata []string
 	cmd := &cobra.Command{
 		Use:   "run FILE --out DIR",
 		Short: "Take one file through the whole pipeline in this process",
@@ -25,19 +27,34 @@ func newRunCommand() *cobra.Command {
 			if out == "" {
 				return usageError{errors.New("run: say where the results go: --out DIR")}
 			}
-			if err := pipeline.CheckFolder(out, args[0]); err != nil {
-				return usageError{err}
+			sent, err := readMetadata(metadata)
+			if err != nil {
+				return err
 			}
-			return runFile(cmd, &models, args[0], out, profile)
+			return runFile(cmd, &models, args[0], sent, out, profile)
 		},
 	}
 	models.add(cmd)
 	cmd.Flags().StringVarP(&out, "out", "o", "", "folder for the results; created when absent")
 	cmd.Flags().StringVar(&profile, "profile", pipeline.DefaultProfile, "what to make: a built-in profile or the path of a YAML file")
+	cmd.Flags().StringArrayVar(&metadata, "metadata", nil, "NAME=VALUE, as an upload's metadata: a text for the profile's steps; repeatable")
 	return cmd
 }
 
-func runFile(cmd *cobra.Command, models *inferenceFlags, input, out, profileName string) error {
+// readMetadata reads NAME=VALUE pairs.
+func readMetadata(pairs []string) (map[string]string, error) {
+	metadata := map[string]string{}
+	for _, pair := range pairs {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok || name == "" {
+			return nil, usageError{fmt.Errorf("read --metadata %q: it must be NAME=VALUE", pair)}
+		}
+		metadata[strings.ToLower(name)] = value
+	}
+	return metadata, nil
+}
+
+func runFile(cmd *cobra.Command, models *inferenceFlags, input string, metadata map[string]string, out, profileName string) error {
 	log, err := newLogger(cmd, slog.LevelWarn)
 	if err != nil {
 		return err
@@ -51,11 +68,14 @@ func runFile(cmd *cobra.Command, models *inferenceFlags, input, out, profileName
 	if err != nil {
 		return usageError{err}
 	}
+	if err := pipeline.CheckFolder(out, input, profile); err != nil {
+		return usageError{err}
+	}
 	if err := checkFile(input); err != nil {
 		return err
 	}
 	meter := newMeter(wantsJSON(cmd), cmd.OutOrStdout())
-	manifest, err := cfg.File(cmd.Context(), input, out, profile, meter.report)
+	manifest, err := cfg.FileWith(cmd.Context(), input, metadata, out, profile, meter.report)
 	meter.done()
 	if err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/motionmill/motionmill/inference"
 	"github.com/motionmill/motionmill/store"
 	"github.com/motionmill/motionmill/worker"
 	"github.com/motionmill/motionmill/worker/pipeline"
@@ -34,7 +34,7 @@ type workFlags struct {
 
 func (f *workFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.IntVar(&f.capacity, "capacity", runtime.NumCPU(), "units of work that may run at once")
+	flags.IntVar(&f.capacity, "capacity", inference.CPUs(), "units of work that may run at once")
 	flags.StringVar(&f.claimSchedule, "claim-schedule", "*/5 * * * * *", "when to look for work: cron, seconds first")
 	flags.StringVar(&f.sweepSchedule, "sweep-schedule", "*/7 * * * * *", "when to look at timers: cron, seconds first")
 	flags.DurationVar(&f.lease, "lease", time.Minute, "how long a claim is good without a renewal")

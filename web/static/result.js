@@ -138,7 +138,7 @@ function fileTable(j) {
     el('td', {}, el('a', { class: 'button quiet', href: fileURL(j.id, path, true), text: 'Save', 'aria-label': `Save ${path}` })));
   return el('section', { class: 'card' }, el('h2', { text: 'Files' }),
     el('table', {}, el('thead', { class: 'unseen' }, el('tr', {}, ...['File', 'What', 'Size', 'Save'].map((text) => el('th', { scope: 'col', text })))),
-      el('tbody', {}, ...j.outputs.map((out) => row(out.path, out.bytes, out.type)), row('manifest.json', undefined, ''))));
+      el('tbody', {}, ...j.outputs.filter((out) => !out.path.startsWith('hls/') || out.path === 'hls/master.m3u8').map((out) => row(out.path, out.bytes, out.type)), row('manifest.json', undefined, ''))));
 }
 
 function howItWasMade(m) {

@@ -37,6 +37,9 @@ func (w *work) nextFrame() func(pix []byte) (int, float64, error) {
 		if err != nil {
 			return 0, 0, err
 		}
+		if err := w.showSteps(pix, frame); err != nil {
+			return 0, 0, err
+		}
 		w.times.put(frame.Index, frame.Time)
 		return frame.Index, frame.Time.Seconds(), nil
 	}

@@ -23,6 +23,9 @@ const minDrawScore = 0.2
 // Layer draws skeletons on a transparent picture: RGBA with straight alpha,
 // row by row. It is used for one frame after another.
 type Layer struct {
+	// IDs writes the id of each person above them.
+	IDs bool
+
 	width, height int
 	pix           []byte
 	// scaleX and scaleY take source pixels to pixels of the layer.
@@ -80,6 +83,9 @@ func (l *Layer) Draw(people []inference.Person) []byte {
 			if p[2] >= minDrawScore {
 				l.capsule(p, p, radius*1.6, l.joints[i])
 			}
+		}
+		if l.IDs {
+			l.label(person)
 		}
 	}
 	return l.pix

@@ -44,10 +44,42 @@ func (e *Engine) Analyser(p Profile) (*inference.Analyser, inference.Choice, str
 		return nil, none, "", err
 	}
 	analyser, err := runtime.NewAnalyser(choice)
+	if err == nil {
+		err = analyser.CanFollow(p.People)
+	}
 	if err != nil {
 		return nil, none, "", err
 	}
 	return analyser, choice, runtime.Version(), nil
+}
+
+// Steps returns the models of a profile's steps, in their order, and the
+// version of ONNX Runtime; nil and "" when it has none. A model that cannot make
+// its step's file is an error.
+func (e *Engine) Steps(p Profile) ([]*inference.Generic, string, error) {
+	if len(p.Steps) == 0 {
+		return nil, "", nil
+	}
+	runtime, err := e.open()
+	if err != nil {
+		return nil, "", err
+	}
+	var models []*inference.Generic
+	for _, s := range p.Steps {
+		m, err := e.Catalogue.Find(s.Model)
+		if err != nil {
+			return nil, "", fmt.Errorf("make %s: %w", s.File, err)
+		}
+		generic, err := runtime.NewGeneric(m)
+		if err != nil {
+			return nil, "", fmt.Errorf("make %s: %w", s.File, err)
+		}
+		if err := generic.Check(s.File); err != nil {
+			return nil, "", err
+		}
+		models = append(models, generic)
+	}
+	return models, runtime.Version(), nil
 }
 
 // Chosen returns the models of a choice in the order detect, pose, matte.
@@ -61,11 +93,28 @@ func Chosen(choice inference.Choice) []inference.Model {
 	return models
 }
 
-// Warm opens the sessions of a profile, so that the first job need not wait
-// and a missing part is known at the start.
+// Warm opens the sessions of a profile on every device and runs each once, so that the
+// first job need not wait and a missing part is known at the start.
 func (e *Engine) Warm(p Profile) error {
-	_, _, _, err := e.Analyser(p)
-	return err
+	devices := 1
+	if len(p.Tasks())+len(p.Steps) > 0 {
+		runtime, err := e.open()
+		if err != nil {
+			return err
+		}
+		devices = runtime.Devices()
+	}
+	for range devices { // They are dealt out in turn.
+		if _, _, _, err := e.Analyser(p); err != nil {
+			return err
+		}
+	}
+	for range devices * min(len(p.Steps), 1) {
+		if _, _, err := e.Steps(p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close frees the sessions.

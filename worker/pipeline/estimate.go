@@ -33,6 +33,8 @@ type appetite struct {
 
 var appetites = map[Output]appetite{
 	Video:      {ratio: 2.5, bits: 0.18, grain: 0.3},
+	HLS:        {ratio: 6, bits: 0.45, grain: 0.75},
+	Sprite:     {ratio: 0.5},
 	Overlay:    {ratio: 3.5, bits: 0.18, grain: 0.2},
 	Silhouette: {ratio: 8, bits: 0.8, grain: 0.6},
 	Pose:       {ratio: 0.5, frame: 2048},
@@ -43,6 +45,10 @@ var appetites = map[Output]appetite{
 const (
 	soundRate = 20_000
 	headers   = 64 << 10
+	// thumbBytes is what a thumbnail takes at most, previewBytes the preview: half
+	// a byte a pixel.
+	thumbBytes   = 160 * 160 / 2
+	previewBytes = 30 * 320 * 320
 )
 
 // guessOutputs guesses from the size of a source in bytes how many its outputs
@@ -78,6 +84,15 @@ func estimateOutputs(info media.Info, profile Profile) int64 {
 	}
 	if info.Audio && profile.Wants(Video) {
 		needed += info.Duration * soundRate
+	}
+	if info.Audio && profile.Wants(HLS) {
+		needed += 2 * info.Duration * soundRate // as segments, and on the way there
+	}
+	if profile.Wants(Sprite) {
+		needed += thumbBytes * math.Min(math.Max(info.Duration, 1), 100)
+	}
+	if profile.Preview != "" {
+		needed += previewBytes
 	}
 	// Half a byte a pixel for the poster; measured was a third.
 	width, height := media.VideoSize(info)

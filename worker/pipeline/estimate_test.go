@@ -42,7 +42,8 @@ func TestTheEstimateCoversWhatWasMeasured(t *testing.T) {
 			if peak == 0 {
 				continue
 			}
-			if got := estimateOutputs(info, profiles[name]); got < peak*5/4 || got > peak*25 {
+			// These runs made no streams yet, for which the estimate has room.
+			if got := estimateOutputs(info, profiles[name]); got < peak*5/4 || got > peak*30 {
 				t.Errorf("%s of %d bytes took %d, the estimate is %d (%.1f times)", name, m.bytes, peak, got, float64(got)/float64(peak))
 			}
 			least, most := guessOutputs(m.bytes, profiles[name])

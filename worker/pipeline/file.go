@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -17,6 +18,14 @@ import (
 // when absent and then holds exactly what a job leaves behind. Nothing appears
 // in dir before all of it is made; what an earlier run left there is replaced.
 func (c Config) File(ctx context.Context, input, dir string, profile Profile, report func(job.Progress)) (Manifest, error) {
+	return c.FileWith(ctx, input, nil, dir, profile, report)
+}
+
+// FileWith is File with metadata, as an upload may have: texts for models, by
+// names in small letters.
+func (c Config) FileWith(
+	ctx context.Context, input string, metadata map[string]string, dir string, profile Profile, report func(job.Progress),
+) (Manifest, error) {
 	started := time.Now().UTC()
 	size, sha, err := digest(input)
 	if errors.Is(err, os.ErrNotExist) {
@@ -28,7 +37,7 @@ func (c Config) File(ctx context.Context, input, dir string, profile Profile, re
 	if dir, err = filepath.Abs(dir); err != nil {
 		return Manifest{}, fmt.Errorf("find the output folder: %w", err)
 	}
-	if err := CheckFolder(dir, input); err != nil {
+	if err := CheckFolder(dir, input, profile); err != nil {
 		return Manifest{}, err
 	}
 	const remedy = "Choose another --out folder."
@@ -43,7 +52,7 @@ func (c Config) File(ctx context.Context, input, dir string, profile Profile, re
 	defer c.leave(room)
 
 	hooks := job.Hooks{Weigh: func(int) error { return nil }, Report: report}
-	made, err := c.process(ctx, input, work, profile, room, hooks)
+	made, err := c.process(ctx, upload{input, metadata}, work, profile, room, hooks)
 	if short := (*job.Error)(nil); errors.Is(err, job.ErrNoRoom) && errors.As(err, &short) {
 		short.Err = nil // There is no worker that could give the file to another one.
 	}
@@ -56,9 +65,9 @@ func (c Config) File(ctx context.Context, input, dir string, profile Profile, re
 	return m, publish(work, dir, m)
 }
 
-// CheckFolder refuses a folder in which the outputs of input would replace
-// anything but the outputs of an earlier run.
-func CheckFolder(dir, input string) error {
+// CheckFolder refuses a folder in which the outputs that a profile makes of input
+// would replace anything but the outputs of an earlier run.
+func CheckFolder(dir, input string, profile Profile) error {
 	earlier, err := readEarlier(dir)
 	if err != nil {
 		return err
@@ -68,7 +77,11 @@ func CheckFolder(dir, input string) error {
 		ours[o.Path] = true
 	}
 	source, sourceErr := os.Stat(input)
-	for _, name := range outputNames {
+	names := slices.Clone(outputNames)
+	for _, s := range profile.Steps {
+		names = append(names, s.File)
+	}
+	for _, name := range names {
 		path := filepath.Join(dir, name)
 		there, err := os.Stat(path)
 		if err != nil {
@@ -79,7 +92,14 @@ func CheckFolder(dir, input string) error {
 				"Choose another --out folder.", nil)
 		}
 	}
-	return nil
+	if !profile.Wants(HLS) {
+		return nil
+	}
+	foreign, err := foreignStream(dir, ours)
+	if err == nil && foreign != "" {
+		err = job.Fail(job.Internal, "replace", foreign, "it is not an output of an earlier run", "Choose another --out folder.", nil)
+	}
+	return err
 }
 
 // publish moves the outputs from work to dir, and writes the manifest last.
@@ -88,7 +108,11 @@ func publish(work, dir string, m Manifest) error {
 		return err
 	}
 	for _, o := range m.Outputs {
-		if err := os.Rename(filepath.Join(work, o.Path), filepath.Join(dir, o.Path)); err != nil {
+		to := filepath.Join(dir, o.Path)
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			return failed("make a folder for output", o.Path, err)
+		}
+		if err := os.Rename(filepath.Join(work, o.Path), to); err != nil {
 			return failed("publish output", o.Path, err)
 		}
 	}
@@ -136,6 +160,11 @@ func removeEarlier(dir string) error {
 		}
 		if err := os.Remove(filepath.Join(dir, o.Path)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("remove an earlier output: %w", err)
+		}
+		for parent := filepath.Dir(o.Path); parent != "."; parent = filepath.Dir(parent) {
+			if os.Remove(filepath.Join(dir, parent)) != nil {
+				break // It holds more.
+			}
 		}
 	}
 	return os.Remove(filepath.Join(dir, ManifestName))

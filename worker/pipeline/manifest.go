@@ -50,13 +50,14 @@ type ManifestSource struct {
 }
 
 // ManifestOutput is one file that was made; Path is relative to the manifest's
-// attempt. Sizes are in pixels, durations in seconds; both are 0 where they
+// attempt. Codecs are as in RFC 6381, "" where the type says all. Sizes are in pixels, durations in seconds; both are 0 where they
 // have no meaning.
 type ManifestOutput struct {
 	Path     string  `json:"path"`
 	Bytes    int64   `json:"bytes"`
 	SHA256   string  `json:"sha256"`
 	Type     string  `json:"type"`
+	Codecs   string  `json:"codecs,omitempty"`
 	Width    int     `json:"width,omitempty"`
 	Height   int     `json:"height,omitempty"`
 	Frames   int64   `json:"frames,omitempty"`
@@ -90,6 +91,8 @@ func (m Manifest) Encode() ([]byte, error) {
 
 var contentTypes = map[string]string{
 	".mp4": "video/mp4", ".webm": "video/webm", ".jpg": "image/jpeg", ".gz": "application/gzip", ".json": "application/json",
+	".gif": "image/gif", ".webp": "image/webp", ".vtt": "text/vtt",
+	".npy": "application/x-npy", ".wav": "audio/wav", ".png": "image/png",
 }
 
 func contentType(name string) string { return contentTypes[filepath.Ext(name)] }

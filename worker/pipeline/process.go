@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/motionmill/motionmill/inference"
@@ -44,40 +45,78 @@ type product struct {
 	tools   Tools
 }
 
-// process makes the outputs of profile from the file input into dir, which
+// upload is a source as it lies on the disk, with the metadata that was sent
+// along: names in small letters.
+type upload struct {
+	path     string
+	metadata map[string]string
+}
+
+// process makes the outputs of profile from an upload into dir, which
 // exists and is empty and lies in the folder of the room.
-func (c Config) process(ctx context.Context, input, dir string, profile Profile, room *Room, hooks job.Hooks) (product, error) {
+func (c Config) process(ctx context.Context, from upload, dir string, profile Profile, room *Room, hooks job.Hooks) (product, error) {
 	made := product{tools: Tools{FFmpeg: c.Tools.Version(), Motionmill: c.Version}, models: []inference.UsedModel{}}
 	hooks.Report(job.Progress{Step: "probe", ETASeconds: -1})
 	began := time.Now()
-	info, err := c.Tools.Probe(ctx, input, c.Limits)
+	info, err := c.Tools.Probe(ctx, from.path, c.Limits)
 	if err != nil {
 		return made, err
 	}
 	made.input = info
 	made.steps = append(made.steps, Step{Name: "probe", Seconds: seconds(time.Since(began))})
-	if err := room.Extend(estimateOutputs(info, profile)); err != nil {
+	models, runtimeVersion, err := c.Engine.Steps(profile)
+	if err != nil {
+		return made, err
+	}
+	steps, err := stepRuns(profile.Steps, models, info, from.metadata)
+	if err != nil {
+		return made, err
+	}
+	if err := room.Extend(estimateOutputs(info, profile) + stepBytes(steps, info)); err != nil {
 		return made, err
 	}
 	if err := hooks.Weigh(weight(info, profile)); err != nil {
 		return made, err
 	}
-	analyser, choice, runtimeVersion, err := c.Engine.Analyser(profile)
+	analyser, choice, analyserVersion, err := c.Engine.Analyser(profile)
 	if err != nil {
 		return made, err
 	}
 	if analyser != nil {
-		made.models, made.tools.ONNXRuntime = analyser.Used(), runtimeVersion
+		made.models, runtimeVersion = analyser.Used(), analyserVersion
 		made.notes = starterNotes(choice)
 	}
-	run := &work{Config: c, input: input, dir: dir, info: info, profile: profile, choice: choice, analyser: analyser, hooks: hooks}
-	steps, err := run.do(ctx)
+	made.tools.ONNXRuntime = runtimeVersion
+	run := &work{
+		Config: c, input: from.path, dir: dir, info: info, profile: profile, choice: choice, analyser: analyser, hooks: hooks, steps: steps,
+	}
+	err = run.make(ctx, &made)
+	return made, err
+}
+
+// make does the work and adds what came of it to what is known of the product.
+func (w *work) make(ctx context.Context, made *product) error {
+	steps, err := w.do(ctx)
 	if err != nil {
-		return made, err
+		return err
 	}
 	made.steps = append(made.steps, steps...)
-	made.outputs, err = c.inspect(ctx, dir)
-	return made, err
+	if made.outputs, err = w.inspect(ctx, w.dir); err != nil {
+		return err
+	}
+	streams, err := w.streamOutputs()
+	if err != nil {
+		return err
+	}
+	outputs, notes, err := w.stepOutputs()
+	made.outputs, made.notes = append(append(made.outputs, streams...), outputs...), append(append(made.notes, w.play.notes...), notes...)
+	for _, s := range w.steps {
+		used := s.generic.Used()
+		if s.left == "" && !slices.ContainsFunc(made.models, func(m inference.UsedModel) bool { return m.Name == used.Name && m.Task == used.Task }) {
+			made.models = append(made.models, used)
+		}
+	}
+	return err
 }
 
 // leave gives room back. What stays behind of its folder fails no job: the
@@ -98,7 +137,7 @@ func weight(info media.Info, profile Profile) int {
 		rate = 30
 	}
 	load := float64(info.Width) * float64(info.Height) * rate / pixelsPerUnit
-	if len(profile.Tasks()) == 0 {
+	if len(profile.Tasks()) == 0 && len(profile.Steps) == 0 {
 		load /= 2
 	}
 	return max(int(math.Ceil(load)), 1)
@@ -115,7 +154,7 @@ func starterNotes(choice inference.Choice) []string {
 }
 
 // outputNames is the order of outputs in a manifest.
-var outputNames = []string{"video.mp4", "poster.jpg", "pose.json.gz", "overlay.mp4", "silhouette.webm", "silhouette.mp4"}
+var outputNames = []string{"video.mp4", "poster.jpg", "sprite.jpg", "sprite.vtt", "preview.webp", "preview.gif", "pose.json.gz", "overlay.mp4", "silhouette.webm", "silhouette.mp4"}
 
 // inspect describes the outputs in dir.
 func (c Config) inspect(ctx context.Context, dir string) ([]ManifestOutput, error) {
@@ -130,12 +169,12 @@ func (c Config) inspect(ctx context.Context, dir string) ([]ManifestOutput, erro
 			return nil, failed("read output", name, err)
 		}
 		o := ManifestOutput{Path: name, Bytes: size, SHA256: sha, Type: contentType(name)}
-		if name != "pose.json.gz" {
+		if name != "pose.json.gz" && name != "sprite.vtt" {
 			seen, err := c.Tools.Inspect(ctx, path)
 			if err != nil {
 				return nil, err
 			}
-			o.Width, o.Height, o.Frames, o.Duration = seen.Width, seen.Height, seen.Frames, seen.Duration
+			o.Codecs, o.Width, o.Height, o.Frames, o.Duration = seen.Codecs, seen.Width, seen.Height, seen.Frames, seen.Duration
 		}
 		outputs = append(outputs, o)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/motionmill/motionmill/inference"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -27,13 +28,15 @@ type Output string
 // The outputs of this version.
 const (
 	Video      Output = "video"      // video.mp4
+	HLS        Output = "hls"        // hls/: streams for adaptive players
+	Sprite     Output = "sprite"     // sprite.jpg and sprite.vtt
 	Poster     Output = "poster"     // poster.jpg
 	Pose       Output = "pose"       // pose.json.gz
 	Overlay    Output = "overlay"    // overlay.mp4
 	Silhouette Output = "silhouette" // silhouette.webm and silhouette.mp4
 )
 
-var knownOutputs = []Output{Video, Poster, Pose, Overlay, Silhouette}
+var knownOutputs = []Output{Video, HLS, Poster, Sprite, Pose, Overlay, Silhouette}
 
 // Profile names the outputs to make and the models for each task.
 type Profile struct {
@@ -43,6 +46,17 @@ type Profile struct {
 	// Models maps a task (detect, pose, matte) to the name of a model; a task
 	// that is missing gets the installed model of the highest rank.
 	Models map[string]string `yaml:"models"`
+	// People says who is followed: largest (the default), centre or all.
+	People string `yaml:"people"`
+	// DetectEvery is after how many frames people are looked for again although
+	// nobody was lost; 0 is the default of inference.Video.
+	DetectEvery int `yaml:"detect_every"`
+	// Matte says what is made of the model's mattes: all of it, where the profile says nothing else.
+	Matte inference.Matting `yaml:"matte"`
+	// Steps run generic models, each of which makes a file.
+	Steps []ModelStep `yaml:"steps"`
+	// Choices are further ones.
+	Choices `yaml:",inline"`
 }
 
 // Wants tells whether any of the outputs is part of the profile.
@@ -115,7 +129,7 @@ func (ps Profiles) Names() []string {
 }
 
 func parseProfile(path string, text []byte) (Profile, error) {
-	var p Profile
+	p := Profile{Matte: inference.AllMatting()}
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&p); err != nil {
@@ -124,13 +138,33 @@ func parseProfile(path string, text []byte) (Profile, error) {
 	if p.Name == "" {
 		p.Name = strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
 	}
-	if len(p.Outputs) == 0 {
-		return p, fmt.Errorf("read profile %s: it names no outputs (known: %v)", path, knownOutputs)
+	if len(p.Outputs) == 0 && len(p.Steps) == 0 {
+		return p, fmt.Errorf("read profile %s: it names no outputs (known: %v) and no steps", path, knownOutputs)
+	}
+	if err := p.Choices.check(); err != nil {
+		return p, fmt.Errorf("read profile %s: %w", path, err)
+	}
+	if err := checkSteps(p.Steps); err != nil {
+		return p, fmt.Errorf("read profile %s: %w", path, err)
 	}
 	for _, o := range p.Outputs {
 		if !slices.Contains(knownOutputs, o) {
 			return p, fmt.Errorf("read profile %s: unknown output %q (known: %v)", path, o, knownOutputs)
 		}
 	}
+	if err := p.checkPeople(); err != nil {
+		return p, fmt.Errorf("read profile %s: %w", path, err)
+	}
 	return p, nil
+}
+
+func (p Profile) checkPeople() error {
+	known := []string{inference.PeopleLargest, inference.PeopleCentre, inference.PeopleAll}
+	if p.People != "" && !slices.Contains(known, p.People) {
+		return fmt.Errorf("unknown people %q (known: %v)", p.People, known)
+	}
+	if p.DetectEvery < 0 {
+		return fmt.Errorf("detect_every is %d, want a number of frames", p.DetectEvery)
+	}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -28,7 +29,8 @@ import (
 // bucket is an object store that has the demo under every key, takes whatever
 // is put, and counts the requests by method and key.
 type bucket struct {
-	video []byte
+	video  []byte
+	header http.Header // of every answer
 
 	mu   sync.Mutex
 	made map[string]int
@@ -38,6 +40,7 @@ func (b *bucket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b.mu.Lock()
 	b.made[r.Method+" "+strings.TrimPrefix(r.URL.Path, "/in/")]++
 	b.mu.Unlock()
+	maps.Copy(w.Header(), b.header)
 	w.Header().Set("ETag", `"e"`)
 	if r.Method == http.MethodPut {
 		_, _ = io.Copy(io.Discard, r.Body)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/store"
 )
@@ -27,6 +29,13 @@ type Runner struct {
 	// Disk is the one that Dir lies on.
 	Disk *Disk
 }
+
+// requestMetadata is where an object has the id of the API's request that asked
+// for its upload.
+const requestMetadata = "motionmill-request"
+
+// maxRequest bounds such an id, in bytes: whoever uploads may write one.
+const maxRequest = 64
 
 // manifestLimit bounds the manifests that are read, in bytes.
 const manifestLimit = 4 << 20
@@ -63,8 +72,11 @@ func (r *Runner) Run(ctx context.Context, rec job.Record, hooks job.Hooks) (stri
 	if err != nil {
 		return "", err
 	}
+	if request := object.Metadata[requestMetadata]; request != "" && len(request) <= maxRequest && hooks.Trace != nil {
+		hooks.Trace(request)
+	}
 	steps := []Step{{Name: "fetch", Seconds: seconds(time.Since(fetched))}}
-	made, err := r.process(ctx, input, outputs, profile, room, hooks)
+	made, err := r.process(ctx, upload{input, object.Metadata}, outputs, profile, room, hooks)
 	if err != nil {
 		return "", named(err, rec.Source)
 	}
@@ -119,11 +131,8 @@ func (r *Runner) sourceBytes(ctx context.Context, src job.Source) int64 {
 func (r *Runner) keep(ctx context.Context, dir string, m Manifest, hooks job.Hooks) (string, error) {
 	folder := Folder(m.Job, m.Fence)
 	began := time.Now()
-	for i, o := range m.Outputs {
-		hooks.Report(job.Progress{Step: "store", Done: int64(i), Total: int64(len(m.Outputs))})
-		if _, err := r.Store.Upload(ctx, r.OutputsBucket, folder+o.Path, filepath.Join(dir, o.Path), o.Type); err != nil {
-			return "", err
-		}
+	if err := r.upload(ctx, dir, folder, m.Outputs, hooks); err != nil {
+		return "", err
 	}
 	m.Steps = append(m.Steps, Step{Name: "store", Seconds: seconds(time.Since(began))})
 	m.FinishedAt = time.Now().UTC()
@@ -136,6 +145,36 @@ func (r *Runner) keep(ctx context.Context, dir string, m Manifest, hooks job.Hoo
 		return "", err
 	}
 	return key, nil
+}
+
+// Streams are many small files: smallFile bytes at most, of which smallUploads
+// go at once. A larger one is sent in parts at once by itself.
+const (
+	smallFile    = 4 << 20
+	smallUploads = 8
+)
+
+// upload stores the outputs in dir under a folder.
+func (r *Runner) upload(ctx context.Context, dir, folder string, outputs []ManifestOutput, hooks job.Hooks) error {
+	small, ctx := errgroup.WithContext(ctx)
+	small.SetLimit(smallUploads)
+	for i, o := range outputs {
+		hooks.Report(job.Progress{Step: "store", Done: int64(i), Total: int64(len(outputs))})
+		send := func() error {
+			_, err := r.Store.Upload(ctx, r.OutputsBucket, folder+o.Path, filepath.Join(dir, filepath.FromSlash(o.Path)), o.Type)
+			return err
+		}
+		if ctx.Err() != nil {
+			break // One has failed; Wait says why.
+		}
+		if o.Bytes <= smallFile {
+			small.Go(send)
+		} else if err := send(); err != nil {
+			_ = small.Wait() // The others are cut off by this, or failed of the same.
+			return err
+		}
+	}
+	return small.Wait()
 }
 
 // Announce publishes the manifest of a job that succeeded under its stable

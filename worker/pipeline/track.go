@@ -61,16 +61,16 @@ func (w *work) decodePlan() media.DecodePlan {
 		Input: w.input, Info: w.info, Dir: w.dir, Video: w.path(Video, "video.mp4"), Poster: w.path(Poster, "poster.jpg"),
 		Deadline: w.deadline(), Threads: w.threads(),
 	}
-	if w.analyser != nil {
+	if w.analyser != nil || w.seesFrames() {
 		plan.Frames = true
 		plan.FrameWidth, plan.FrameHeight = w.frameSize()
-		return plan
+		return w.forPlayers(plan)
 	}
 	plan.OnProgress = func(p media.Progress) {
 		w.frames = p.Frames
 		w.report("encode")
 	}
-	return plan
+	return w.forPlayers(plan)
 }
 
 func (w *work) compositePlan() media.CompositePlan {
@@ -92,5 +92,6 @@ func (w *work) video() inference.Video {
 	width, height := w.frameSize()
 	return inference.Video{
 		Width: w.info.Width, Height: w.info.Height, FrameWidth: width, FrameHeight: height, Parallel: w.threads(),
+		People: w.profile.People, DetectEvery: w.profile.DetectEvery, Matte: w.profile.Matte,
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
+	"slices"
 	"time"
 
 	"github.com/motionmill/motionmill/inference"
@@ -25,6 +25,8 @@ type work struct {
 	choice     inference.Choice
 	analyser   *inference.Analyser // nil when the profile needs no models
 	hooks      job.Hooks
+	steps      []*stepRun
+	play       playback
 
 	decode    *media.Decode
 	composite *media.Composite // nil when nothing is composed
@@ -39,23 +41,39 @@ func (w *work) do(ctx context.Context) ([]Step, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	w.began = time.Now()
-	var err error
+	defer w.abortSteps()
+	err := w.openSteps()
+	if err != nil {
+		return nil, err
+	}
+	prepared, err := w.prepare(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if w.decode, err = w.Tools.Decode(ctx, w.decodePlan()); err != nil {
 		return nil, err
 	}
 	var steps []Step
 	var analysed error
-	if w.analyser != nil {
+	switch {
+	case w.analyser != nil:
 		steps, analysed = w.analyse(ctx)
-		if analysed != nil {
-			cancel() // The decoder would wait for somebody to read its frames.
-		}
+	case w.seesFrames():
+		analysed = w.pull()
+	}
+	if analysed != nil {
+		cancel() // The decoder would wait for somebody to read its frames.
 	}
 	usage, decoded := w.decode.Wait()
 	if err := firstCause(ctx, decoded, analysed); err != nil {
 		return nil, err
 	}
-	return append([]Step{step("decode", usage)}, steps...), nil
+	packaged, err := w.packageStreams(ctx)
+	if err != nil {
+		return nil, err
+	}
+	more, err := w.finishSteps(ctx)
+	return slices.Concat(prepared, []Step{step("decode", usage)}, steps, packaged, more), err
 }
 
 // firstCause picks the error that explains the others: when one part fails the
@@ -122,10 +140,14 @@ func (w *work) composes() bool { return w.profile.Wants(Overlay, Silhouette) }
 
 // emitter returns what is done with each frame's result, in order.
 func (w *work) emitter(track *trackFile) func(inference.Result) error {
-	layer := w.newLayer()
+	layer, matteWidth := w.newLayer(), 0
+	if w.profile.Wants(Silhouette) {
+		matteWidth, _ = w.analyser.MatteSize(w.video())
+	}
 	return func(r inference.Result) error {
 		w.frames++
 		w.report("analyse")
+		w.play.persons.see(r, w.info.Width, w.info.Height, matteWidth)
 		if err := track.write(r); err != nil {
 			return err
 		}
@@ -146,7 +168,9 @@ func (w *work) newLayer() *Layer {
 	}
 	names, pairs := w.choice.Pose.Keypoints()
 	width, height := w.frameSize()
-	return NewLayer(width, height, w.info.Width, w.info.Height, names, pairs)
+	layer := NewLayer(width, height, w.info.Width, w.info.Height, names, pairs)
+	layer.IDs = w.profile.People == inference.PeopleAll
+	return layer
 }
 
 // report tells the progress, with the time that is left at the pace so far.
@@ -165,7 +189,7 @@ func (w *work) threads() int {
 	if w.Threads > 0 {
 		return w.Threads
 	}
-	return runtime.NumCPU()
+	return inference.CPUs()
 }
 
 func (w *work) path(output Output, name string) string {

@@ -1,0 +1,123 @@
+package inference
+
+import (
+	"math"
+	"testing"
+)
+
+// A grey of 51 with 102 of red added and 51 of blue: what each family makes of it.
+func TestDraftsOfMattes(t *testing.T) {
+	const red, green, blue = 153, 51, 102
+	shape := func(name string, dims ...int64) TensorInfo { return TensorInfo{name, "float32", dims} }
+	several := make([]TensorInfo, 7)
+	for i := range several {
+		several[i] = shape("d"+itoa(i), 1, 1, 320, 320)
+	}
+	middle := [3]float64{(red - 127.5) / 127.5, (green - 127.5) / 127.5, (blue - 127.5) / 127.5}
+	unit := [3]float64{red / 255., green / 255., blue / 255.}
+	for name, c := range map[string]struct {
+		input   TensorInfo
+		outputs []TensorInfo
+		want    [3]float64
+		w, h    int // of the matte of a frame of 640 by 360
+	}{
+		"MODNet": {
+			shape("input", -1, 3, -1, -1), []TensorInfo{shape("output", -1, 1, -1, -1)}, middle, 640, 352,
+		},
+		"MODNet, fixed": {
+			shape("input", 1, 3, 512, 512), []TensorInfo{shape("output", 1, 1, 512, 512)}, middle, 512, 512,
+		},
+		"U2-Net": {
+			shape("in", 1, 3, 320, 320), several,
+			[3]float64{(red/255. - 0.485) / 0.229, (green/255. - 0.456) / 0.224, (blue/255. - 0.406) / 0.225}, 320, 320,
+		},
+		"PP-HumanSeg": {
+			shape("x", 1, 3, 192, 192), []TensorInfo{shape("softmax", 1, 2, 192, 192)}, middle, 192, 192,
+		},
+		"selfie":           {shape("in", 1, 256, 256, 3), []TensorInfo{shape("out", 1, 256, 256, 1)}, unit, 256, 256},
+		"selfie landscape": {shape("in", 1, 144, 256, 3), []TensorInfo{shape("out", 1, 144, 256, 1)}, unit, 256, 144},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, ok := Draft(Model{Manifest: Manifest{Name: "m", File: "m.onnx", SHA256: anyHash}}, []TensorInfo{c.input}, c.outputs)
+			if !ok {
+				t.Fatal("no draft")
+			}
+			m := modelOf(t, text)
+			if m.Task != TaskMatte || m.Supported() != nil {
+				t.Fatalf("task %s, %v", m.Task, m.Supported())
+			}
+			var seen []float32
+			person := 0
+			f, err := newMatte(fakeNetwork(t, m, &fakeSession{
+				inputs: []TensorInfo{c.input}, outputs: c.outputs,
+				respond: func(in []float32) ([]tensor, error) {
+					seen = append(seen[:0], in...)
+					dims := []int64{1, 1, int64(c.h), int64(c.w)}
+					if c.outputs[0].Shape[1] == 2 {
+						dims[1], person = 2, c.w*c.h // The second is the person.
+					} else if m.Input.Layout == "nhwc" {
+						dims = []int64{1, int64(c.h), int64(c.w), 1}
+					}
+					data := make([]float32, dims[1]*dims[2]*dims[3])
+					data[person] = 1
+					return []tensor{{name: "out", shape: dims, data: data}}, nil
+				},
+			}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			pic := noise(640, 360)
+			for i := range pic.pix {
+				pic.pix[i] = [3]byte{red, green, blue}[i%3]
+			}
+			w, h := f.size(pic)
+			if w != c.w || h != c.h {
+				t.Fatalf("the matte is %dx%d, want %dx%d", w, h, c.w, c.h)
+			}
+			cut := make([]byte, w*h)
+			if err := f.cut(pic, cut); err != nil {
+				t.Fatal(err)
+			}
+			for channel, want := range c.want {
+				for i := range w * h {
+					got := seen[channel*w*h+i]
+					if m.Input.Layout == "nhwc" {
+						got = seen[i*3+channel]
+					}
+					if math.Abs(float64(got)-want) > 1e-5 {
+						t.Fatalf("channel %d is %v at %d, want %v", channel, got, i, want)
+					}
+				}
+			}
+			if cut[0] != 255 || cut[1] != 0 {
+				t.Errorf("the matte begins with %v", cut[:2])
+			}
+		})
+	}
+}
+
+func TestDraftOfRVM(t *testing.T) {
+	r := openRuntime(t)
+	m, err := FileModel("testdata/recurrent/recurrent.onnx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inputs, outputs, err := r.Describe(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, ok := Draft(m, inputs, outputs)
+	if !ok {
+		t.Fatalf("no draft of %v, %v", inputs, outputs)
+	}
+	drafted := m
+	if drafted.Manifest, err = ParseManifest([]byte(text)); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	a, err := r.NewAnalyser(Choice{Matte: &drafted, WantMatte: true})
+	if err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	frames := recurrentFrames(3, 1)
+	sameMattes(t, "drafted", mattesOf(t, a, frames, 1, Matting{}), remembered(frames, 1))
+}

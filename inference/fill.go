@@ -1,0 +1,211 @@
+package inference
+
+import "math"
+
+// axis maps each sample of one output axis to two neighbours of an input axis
+// and their weights. The weights add up to 1 inside the picture.
+type axis struct {
+	low, high   []int
+	lowW, highW []float32
+	whole       bool // every sample falls on a neighbour: highW is 0 throughout
+
+	made sampling // what it was last set to
+}
+
+// sampling says which samples of an axis of size px are wanted: n from start in steps.
+type sampling struct {
+	n, size     int
+	start, step float64
+	border      bool
+}
+
+// set computes the samples of s. The same sampling again costs nothing.
+func (a *axis) set(s sampling) {
+	if s == a.made {
+		return
+	}
+	a.made, a.whole = s, true
+	a.low, a.high = grown(a.low, s.n), grown(a.high, s.n)
+	a.lowW, a.highW = grown(a.lowW, s.n), grown(a.highW, s.n)
+	for i := range s.n {
+		at := s.start + float64(i)*s.step
+		floor := math.Floor(at)
+		part := float32(at - floor)
+		// Far outside, the weights are 0 or the edge is repeated: any near value will do.
+		low := int(math.Max(math.Min(floor, float64(s.size)), -2))
+		lowW, highW := 1-part, part
+		if s.border && (low < 0 || low >= s.size) {
+			lowW = 0
+		}
+		if s.border && (low+1 < 0 || low+1 >= s.size) {
+			highW = 0
+		}
+		a.low[i], a.high[i] = min(max(low, 0), s.size-1), min(max(low+1, 0), s.size-1)
+		a.lowW[i], a.highW[i] = lowW, highW
+		a.whole = a.whole && highW == 0
+	}
+}
+
+// scratch is the memory that filling one input and reading its outputs need; it
+// grows once and is then reused.
+type scratch struct {
+	x, y  axis
+	rows  [2][]float32 // rows of the picture at the output's width, channel after channel
+	rowOf [2]int       // which row of the picture each is, or -1
+	empty emptied
+	found []candidate
+}
+
+// emptied is the part of an input that was padded last: all but a rectangle.
+type emptied struct {
+	input      *float32
+	x, y, w, h int
+}
+
+// filler writes pictures into a model's input.
+type filler struct {
+	width, height int
+	planar        bool // channel after channel (nchw, chw) or mixed (nhwc)
+	from          [3]int
+	scale, bias   [3]float32 // of each output channel, on 0 to 255
+	pads          [3]float32 // what each output channel is where there is no picture
+}
+
+func newFiller(in Input) filler {
+	f := filler{
+		width: in.Width, height: in.Height, planar: in.Layout != "nhwc", from: [3]int{0, 1, 2},
+	}
+	if in.Colour == "bgr" {
+		f.from = [3]int{2, 1, 0}
+	}
+	for c := range 3 {
+		f.scale[c] = float32(1 / in.Std[c])
+		f.bias[c] = float32(-in.Mean[c] / in.Std[c])
+		f.pads[c] = float32(in.Pad)*f.scale[c] + f.bias[c]
+	}
+	return f
+}
+
+// fill writes the placed picture into dst, bilinearly and normalised. A scratch
+// serves one filler; what it padded in dst before is taken to be there still.
+func (f filler) fill(dst []float32, pic picture, p placement, s *scratch) {
+	if empty := (emptied{&dst[0], p.x, p.y, p.w, p.h}); (p.w < f.width || p.h < f.height) && empty != s.empty {
+		f.blank(dst)
+		s.empty = empty
+	}
+	s.x.set(sampling{p.w, pic.width, p.left, p.stepX, p.border})
+	s.y.set(sampling{p.h, pic.height, p.top, p.stepY, p.border})
+	for i := range s.rows {
+		s.rows[i], s.rowOf[i] = grown(s.rows[i], 3*p.w), -1
+	}
+	for y := range p.h {
+		low := s.row(pic, s.y.low[y], -1)
+		high := low
+		if s.y.highW[y] != 0 {
+			high = s.row(pic, s.y.high[y], low)
+		}
+		f.blend(dst, (p.y+y)*f.width+p.x, s.rows[low], s.rows[high], s.y.lowW[y], s.y.highW[y])
+	}
+}
+
+// blank writes the padding value everywhere.
+func (f filler) blank(dst []float32) {
+	n := f.width * f.height
+	for c := range 3 {
+		v := f.pads[c]
+		start, step := c*n, 1
+		if !f.planar {
+			start, step = c, 3
+		}
+		for i := range n {
+			dst[start+i*step] = v
+		}
+	}
+}
+
+// row returns which of the two row buffers holds row y of the picture at the
+// output's width; it computes it when none does. The buffer keep is spared.
+func (s *scratch) row(pic picture, y, keep int) int {
+	for i, of := range s.rowOf {
+		if of == y {
+			return i
+		}
+	}
+	slot := 0
+	if keep == 0 || keep < 0 && s.rowOf[1] < s.rowOf[0] {
+		slot = 1
+	}
+	s.rowOf[slot] = y
+	src := pic.pix[y*pic.width*3 : (y+1)*pic.width*3]
+	if s.x.whole {
+		s.x.pick(src, s.rows[slot])
+	} else {
+		s.x.mix(src, s.rows[slot])
+	}
+	return slot
+}
+
+// mix brings a row of rgb24 to the axis's samples, channel after channel.
+func (a *axis) mix(src []byte, out []float32) {
+	low := a.low
+	n := len(low)
+	high, lowW, highW := a.high[:n], a.lowW[:n], a.highW[:n]
+	red, green, blue := out[:n], out[n:2*n], out[2*n:3*n]
+	for i := range low {
+		l, h := src[low[i]*3:low[i]*3+3], src[high[i]*3:high[i]*3+3]
+		lw, hw := lowW[i], highW[i]
+		red[i] = lw*float32(l[0]) + hw*float32(h[0])
+		green[i] = lw*float32(l[1]) + hw*float32(h[1])
+		blue[i] = lw*float32(l[2]) + hw*float32(h[2])
+	}
+}
+
+// pick is mix where every sample falls on a pixel, as when a frame becomes a
+// third of its size.
+func (a *axis) pick(src []byte, out []float32) {
+	low := a.low
+	n := len(low)
+	lowW := a.lowW[:n]
+	red, green, blue := out[:n], out[n:2*n], out[2*n:3*n]
+	for i := range low {
+		l := src[low[i]*3 : low[i]*3+3]
+		lw := lowW[i]
+		red[i], green[i], blue[i] = lw*float32(l[0]), lw*float32(l[1]), lw*float32(l[2])
+	}
+}
+
+// blend writes one row of the output, from at on, as the weighted sum of two
+// rows, normalised.
+func (f filler) blend(dst []float32, at int, low, high []float32, lowW, highW float32) {
+	plane, n := f.width*f.height, len(low)/3
+	for c := range 3 {
+		lw, hw, bias := lowW*f.scale[c], highW*f.scale[c], f.bias[c]
+		from := f.from[c] * n
+		l, h := low[from:from+n], high[from:from+n]
+		if !f.planar {
+			mixed := dst[at*3+c : (at+n-1)*3+c+1]
+			for i, j := 0, 0; i < len(l) && i < len(h) && j < len(mixed); i, j = i+1, j+3 {
+				mixed[j] = lw*l[i] + hw*h[i] + bias
+			}
+			continue
+		}
+		to := dst[c*plane+at : c*plane+at+n]
+		if highW == 0 {
+			for i := 0; i < len(to) && i < len(l); i++ {
+				to[i] = lw*l[i] + bias
+			}
+			continue
+		}
+		for i := 0; i < len(to) && i < len(l) && i < len(h); i++ {
+			to[i] = lw*l[i] + hw*h[i] + bias
+		}
+	}
+}
+
+// grown returns values at length n, made anew when there is no room.
+func grown[T any](values []T, n int) []T {
+	if cap(values) < n {
+		return make([]T, n)
+	}
+	return values[:n]
+}

@@ -1,0 +1,57 @@
+package inference
+
+import (
+	"math"
+	"path/filepath"
+	"testing"
+)
+
+func TestHalvesOfEveryKind(t *testing.T) {
+	for bits := range 1 << 16 { // Every half comes back as it was.
+		h := uint16(bits)
+		v := fromHalf(h)
+		if h&0x7c00 == 0x7c00 && h&0x3ff != 0 {
+			if v == v || toHalf(v)&0x7c00 != 0x7c00 || toHalf(v)&0x3ff == 0 {
+				t.Fatalf("%#04x is not NaN: %v", h, v)
+			}
+		} else if toHalf(v) != h {
+			t.Fatalf("%#04x is %v and comes back as %#04x", h, v, toHalf(v))
+		}
+	}
+	for _, c := range []struct {
+		v    float32
+		want uint16
+	}{
+		{1, 0x3c00}, {-2, 0xc000}, {65504, 0x7bff}, {65519, 0x7bff}, {65520, 0x7c00}, {1e9, 0x7c00}, {float32(math.Inf(-1)), 0xfc00},
+		{0x1p-24, 1}, {0x1p-25, 0}, {0x1.8p-24, 2}, {0x1p-14, 0x0400}, {1 + 0x1p-11, 0x3c00}, {1 + 0x3p-11, 0x3c02},
+	} {
+		if got := toHalf(c.v); got != c.want {
+			t.Errorf("%v is %#04x, want %#04x", c.v, got, c.want)
+		}
+	}
+}
+
+// TestModelsOfFloat16 runs a matte of float16 through the families' own way,
+// with a shape that is fixed and with one that only a run tells.
+func TestModelsOfFloat16(t *testing.T) {
+	r := openRuntime(t)
+	for _, name := range []string{"half-matte", "half-matte-open"} {
+		m, err := load(t, filepath.Join("testdata", "generic")).Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := r.NewAnalyser(Choice{Matte: &m, WantMatte: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, blue := range []byte{204, 51} { // The second run has the memory of the first.
+			matte, w, h, err := a.CutOut(ofColour(64, 48, [3]byte{9, 9, blue}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if w != 32 || h != 24 || matte[0] != blue || matte[w*h-1] != blue {
+				t.Errorf("%s: %dx%d of %d, want %d", name, w, h, matte[0], blue)
+			}
+		}
+	}
+}

@@ -1,0 +1,293 @@
+package inference
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/motionmill/motionmill/job"
+)
+
+// Array is a tensor of any type that this package reads.
+type Array struct {
+	Name string // as in the graph
+	// Shape holds the dimensions, Data the values, the last dimension the
+	// fastest: []float32, []float64, []int64, []int32, []uint8, []bool or []string.
+	Shape []int64
+	Data  any
+}
+
+// Material is what one run of a generic model is fed with; what the model does
+// not take is left zero.
+type Material struct {
+	// Still is a frame, rgb24.
+	Still Still
+	// Samples are -1 to 1 at the rate and channels of Needs, interleaved. Fewer
+	// than a window are followed by silence.
+	Samples []float32
+	Text    string
+}
+
+// Needs says what a generic model takes.
+type Needs struct {
+	Frame, Text bool
+	// Sound is nil when the model takes none.
+	Sound *SoundNeed
+}
+
+// SoundNeed says how a model takes sound.
+type SoundNeed struct {
+	Rate     int // Hz
+	Channels int // 1 or 2
+	// Window is how many samples a channel one run takes; 0 is all there are.
+	Window int
+}
+
+// Generic is a model of the family generic: any graph, with what its manifest
+// says of its inputs. One job uses it at a time; the session is shared.
+type Generic struct {
+	network *network
+	options genericOptions
+	sources []source // in the order of the graph's inputs
+	outputs []TensorInfo
+	needs   Needs
+	fill    filler
+	scratch scratch
+	picture []float32
+}
+
+// source is where an input of the graph comes from.
+type source struct {
+	info TensorInfo
+	from genericInput
+}
+
+// NewGeneric verifies a model of the family generic and takes its session. A
+// graph that is not what the manifest says is an error of kind model_missing.
+func (r *Runtime) NewGeneric(m Model) (*Generic, error) {
+	if err := m.Supported(); err != nil {
+		return nil, err
+	}
+	n, err := r.network(m, r.nextDevice(&r.dealtSteps))
+	if err != nil {
+		return nil, err
+	}
+	g, err := newGeneric(n)
+	if err != nil {
+		return nil, err
+	}
+	return g, g.rehearse()
+}
+
+func newGeneric(n *network) (*Generic, error) {
+	m := n.model
+	options, err := readGenericOptions(m.Manifest)
+	if err != nil {
+		return nil, badManifest(m, err)
+	}
+	inputs, outputs := n.session.Info()
+	g := &Generic{network: n, options: options, outputs: outputs}
+	if err := g.join(inputs); err != nil {
+		return nil, err
+	}
+	if len(outputs) == 0 {
+		return nil, mismatch(m, "the graph has no outputs")
+	}
+	if options.Output != "" && !slices.ContainsFunc(outputs, func(o TensorInfo) bool { return o.Name == options.Output }) {
+		return nil, mismatch(m, "the manifest's options.output is %q, the graph's outputs are %v", options.Output, outputs)
+	}
+	if g.needs.Frame {
+		g.fill = newFiller(m.Input)
+		g.picture = make([]float32, 3*m.Input.Width*m.Input.Height)
+	}
+	return g, nil
+}
+
+// join finds for every input of the graph where it comes from.
+func (g *Generic) join(inputs []TensorInfo) error {
+	m := g.network.model
+	told := map[string]genericInput{}
+	if m.Input.Name != "" {
+		told[m.Input.Name] = genericInput{Name: m.Input.Name, From: fromFrame}
+	}
+	for _, in := range g.options.Inputs {
+		told[in.Name] = in
+	}
+	for _, info := range inputs {
+		in, ok := told[info.Name]
+		if !ok {
+			return mismatch(m, "the graph takes %v, and neither input nor options.inputs of the manifest says where it comes from", info)
+		}
+		delete(told, info.Name)
+		s := source{info: info, from: in}
+		if err := s.check(m); err != nil {
+			return err
+		}
+		g.sources = append(g.sources, s)
+		g.need(s)
+	}
+	for name := range told {
+		return mismatch(m, "the manifest names the input %q, the graph's inputs are %v", name, inputs)
+	}
+	if g.needs.Frame && g.needs.Sound != nil {
+		return mismatch(m, "it takes frames and sound, which no step can give at once")
+	}
+	return nil
+}
+
+func (g *Generic) need(s source) {
+	switch s.from.From {
+	case fromFrame:
+		g.needs.Frame = true
+	case fromText:
+		g.needs.Text = true
+	case fromAudio:
+		channels, window := soundShape(s.info.Shape)
+		if window == 0 {
+			window = int(math.Round(s.from.Window * float64(s.from.Rate)))
+		}
+		g.needs.Sound = &SoundNeed{Rate: s.from.Rate, Channels: channels, Window: window}
+	}
+}
+
+// Needs returns what the model takes.
+func (g *Generic) Needs() Needs { return g.needs }
+
+// Every returns how many frames there are from one run to the next.
+func (g *Generic) Every() int { return max(g.options.Every, 1) }
+
+// At returns the time in seconds of the one frame that a model of pictures
+// looks at where one picture is made; see Create.
+func (g *Generic) At() float64 { return g.options.At }
+
+// Used names the model and the provider that it really runs on.
+func (g *Generic) Used() UsedModel { return g.network.used() }
+
+// BytesPerRun returns how many bytes the outputs of one run take, as far as
+// the graph tells.
+func (g *Generic) BytesPerRun() int64 {
+	total := int64(0)
+	for _, o := range g.outputs {
+		if n, ok := elements(o.Shape); ok {
+			total += n * 8
+		}
+	}
+	return total
+}
+
+// Run feeds the model once and returns its outputs in the graph's order.
+func (g *Generic) Run(from Material) ([]Array, error) {
+	inputs := make([]Array, len(g.sources))
+	made := map[string]Array{}
+	for pass := range 2 { // What tells of another input comes after it.
+		for i, s := range g.sources {
+			if follows := s.from.From == fromLength || s.from.From == fromMask; follows != (pass == 1) {
+				continue
+			}
+			array, err := g.feed(s, from, made)
+			if err != nil {
+				return nil, err
+			}
+			inputs[i], made[s.info.Name] = array, array
+		}
+	}
+	n := g.network
+	n.enter()
+	outputs, err := n.session.Call(inputs)
+	n.leave()
+	if err != nil {
+		return nil, n.refused(err)
+	}
+	for _, out := range outputs {
+		if !finiteArray(out) {
+			return nil, notFinite(n, out.Name)
+		}
+	}
+	return outputs, nil
+}
+
+// feed makes one input.
+func (g *Generic) feed(s source, from Material, made map[string]Array) (Array, error) {
+	out := Array{Name: s.info.Name}
+	var err error
+	switch s.from.From {
+	case fromFrame:
+		pic, wrong := from.Still.picture()
+		if wrong != nil {
+			return out, wrong
+		}
+		in := g.network.model.Input
+		g.fill.fill(g.picture, pic, place(in, pic), &g.scratch)
+		out.Shape = in.shape()
+		out.Data, err = convert(g.picture, s.info.Type)
+	case fromAudio:
+		out.Shape, out.Data = soundArray(s.info.Shape, *g.needs.Sound, from.Samples)
+		out.Data, err = convert(out.Data.([]float32), s.info.Type)
+	case fromText:
+		return s.text(g.network.model, from.Text)
+	case fromValue:
+		out.Shape = s.valueShape()
+		out.Data, err = convert(s.from.Value, s.info.Type)
+	case fromLength:
+		_, length := rowsOf(made[s.from.Of])
+		out.Shape = onesLike(s.info.Shape)
+		out.Data, err = convert([]float64{float64(length)}, s.info.Type)
+	case fromMask:
+		of := made[s.from.Of]
+		out.Shape = of.Shape
+		n, _ := elements(of.Shape)
+		out.Data, err = convert(slices.Repeat([]float64{1}, int(n)), s.info.Type)
+	}
+	if err != nil {
+		err = mismatch(g.network.model, "the graph's input is %v: %v", s.info, err)
+	}
+	return out, err
+}
+
+// rowsOf splits a shape into the last dimension and the product of the others.
+func rowsOf(a Array) (rows, length int64) {
+	if len(a.Shape) == 0 {
+		return 1, 1
+	}
+	length = a.Shape[len(a.Shape)-1]
+	rows, _ = elements(a.Shape[:len(a.Shape)-1])
+	return rows, length
+}
+
+// elements is the product of dimensions; ok is false where one is open.
+func elements(shape []int64) (n int64, ok bool) {
+	n = 1
+	for _, d := range shape {
+		if d < 0 {
+			return 0, false
+		}
+		n *= d
+	}
+	return n, true
+}
+
+// onesLike is a shape of one value with as many dimensions.
+func onesLike(shape []int64) []int64 {
+	ones := make([]int64, len(shape))
+	for i := range ones {
+		ones[i] = 1
+	}
+	return ones
+}
+
+func notFinite(n *network, output string) error {
+	return job.Fail(job.Internal, "run model", n.model.Name,
+		fmt.Sprintf("the output %s holds NaN or infinity (on %s)", output, n.provider),
+		"Choose another model, or try --provider cpu", nil)
+}
+
+func finiteArray(a Array) bool {
+	switch data := a.Data.(type) {
+	case []float32:
+		return finite(data)
+	case []float64:
+		return !slices.ContainsFunc(data, func(v float64) bool { return math.IsNaN(v - v) })
+	default:
+		return true
+	}
+}

@@ -1,0 +1,243 @@
+package inference
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/motionmill/motionmill/job"
+)
+
+// segOf is a yolo-seg of one class and two prototypes of 4 by 4 cells for an input of 16 px:
+// the first is +4 on the left half and -4 on the right, the second the same of top and bottom.
+func segOf(tb testing.TB, places ...[7]float32) (*yoloSeg, error) {
+	tb.Helper()
+	m := modelOf(tb, manifestOf("s", "mask", "yolo-seg", "input: {name: in, width: 16, height: 16, fit: letterbox-centre}\nclasses: [person]\n"))
+	n := 8 // more places than channels
+	boxes := tensor{"output0", []int64{1, 7, int64(n)}, make([]float32, 7*n)}
+	for i, p := range places {
+		for channel, v := range p {
+			boxes.data[channel*n+i] = v
+		}
+	}
+	prototypes := tensor{"output1", []int64{1, 2, 4, 4}, make([]float32, 32)}
+	for i := range 16 {
+		prototypes.data[i], prototypes.data[16+i] = 4, 4
+		if i%4 >= 2 {
+			prototypes.data[i] = -4
+		}
+		if i/4 >= 2 {
+			prototypes.data[16+i] = -4
+		}
+	}
+	out := []tensor{boxes, prototypes}
+	return newYOLOSeg(fakeNetwork(tb, m, &fakeSession{
+		outputs: []TensorInfo{{"output0", "float32", boxes.shape}, {"output1", "float32", prototypes.shape}},
+		respond: func([]float32) ([]tensor, error) { return out, nil },
+	}))
+}
+
+func TestYOLOSegJoinsPeople(t *testing.T) {
+	// One person is the left half of a box that fills the upper half, the other the
+	// lower half of one in the right lower quarter. A picture of 32 by 16 leaves the upper and lower quarter empty.
+	s, err := segOf(t,
+		[7]float32{8, 4, 16, 8, 0.9, 2, 0},
+		[7]float32{12, 12, 8, 8, 0.8, 0, -2},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pic := noise(32, 16)
+	if w, h := s.size(pic); w != 16 || h != 8 {
+		t.Fatalf("the matte is %dx%d", w, h)
+	}
+	got := cutOut(t, s, pic)
+	for y := range 8 {
+		for x := range 16 {
+			// The boxes' edges are moved by what a cell beside the box still has of those in it.
+			inX, inY := float64(x)+0.5, float64(y)+4.5
+			want := inX < 8 && inY < 10 || inX > 6 && inY > 6
+			if (got[y*16+x] >= 128) != want {
+				t.Errorf("pixel %d, %d is %d", x, y, got[y*16+x])
+			}
+		}
+	}
+	found, err := s.detect(pic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []detection{{rect{0, 0, 32, 8}, 0.9}, {rect{16, 8, 16, 8}, 0.8}}
+	if diff := cmp.Diff(want, found, aboutEqual); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// maskRCNNOf answers with n things, each with a mask of full probability.
+func maskRCNNOf(tb testing.TB, options string, masks []int64, things ...[6]float32) (*maskRCNN, error) {
+	tb.Helper()
+	m := modelOf(tb, manifestOf("r", "mask", "maskrcnn",
+		"input: {name: in, width: 64, height: 64, layout: chw, fit: letterbox-topleft, mean: [10, 20, 30]}\n"+options))
+	n := int64(len(things))
+	boxes, scores := tensor{"boxes", []int64{n, 4}, nil}, tensor{"scores", []int64{n}, nil}
+	labels := tensor{"labels", []int64{n}, nil}
+	cells := tensor{"masks", append([]int64{n}, masks[1:]...), make([]float32, n*masks[2]*masks[3])}
+	for _, thing := range things {
+		boxes.data = append(boxes.data, thing[:4]...)
+		scores.data, labels.data = append(scores.data, thing[4]), append(labels.data, thing[5])
+	}
+	for i := range cells.data {
+		cells.data[i] = 1
+	}
+	out := []tensor{cells, boxes, scores, labels}
+	return newMaskRCNN(fakeNetwork(tb, m, &fakeSession{
+		outputs: []TensorInfo{
+			{"6887", "float32", masks}, {"6568", "float32", []int64{-1, 4}}, {"6572", "float32", []int64{-1}}, {"6570", "int64", []int64{-1}},
+		},
+		respond: func([]float32) ([]tensor, error) { return out, nil },
+	}))
+}
+
+func TestMaskRCNNPastesMasks(t *testing.T) {
+	d, err := maskRCNNOf(t, "", []int64{-1, 1, 28, 28},
+		[6]float32{4, 8, 32, 36, 0.9, 1},   // 28 by 28: a cell is a pixel
+		[6]float32{50, 30, 80, 60, 0.8, 1}, // reaches out of the picture
+		[6]float32{40, 0, 50, 10, 0.9, 2},  // not a person
+		[6]float32{40, 0, 50, 10, 0.4, 1},  // too uncertain
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := cutOut(t, d, noise(128, 96))
+	count := 0
+	for i, v := range got {
+		x, y := i%64, i/64
+		first := x >= 4 && x < 32 && y >= 8 && y < 36
+		second := x >= 50 && y >= 30
+		// A mask is pasted to whole pixels: a pixel at its edge is nobody's to tell.
+		edge := func(x, y, x0, y0, x1, y1 int) bool {
+			return x >= x0-1 && x <= x1 && y >= y0-1 && y <= y1 && (x <= x0 || x >= x1-1 || y <= y0 || y >= y1-1)
+		}
+		if edge(x, y, 4, 8, 32, 36) || edge(x, y, 50, 30, 80, 60) {
+			continue
+		}
+		if (v >= 128) != (first || second) {
+			t.Fatalf("pixel %d, %d is %d", x, y, v)
+		}
+		count++
+	}
+	if count < len(got)/2 {
+		t.Errorf("only %d pixels were compared", count)
+	}
+}
+
+func TestMaskRCNNTellsTheLayout(t *testing.T) {
+	for _, c := range []struct {
+		options string
+		masks   []int64
+		zoo     bool
+		says    string
+	}{
+		{"", []int64{-1, 1, 28, 28}, true, ""},
+		{"", []int64{-1, 1, 64, 64}, false, ""},
+		{"", []int64{-1, 1, -1, -1}, false, ""},
+		{"options: {layout: zoo, pad: mean}\n", []int64{-1, 1, -1, -1}, true, ""},
+		{"options: {layout: torchvision}\n", []int64{-1, 1, 28, 28}, false, "masks"},
+		{"options: {layout: zoo}\n", []int64{-1, 1, 64, 64}, false, "masks"},
+		{"", []int64{-1, 1, 32, 32}, false, "masks"},
+		{"options: {layout: keras}\n", []int64{-1, 1, 28, 28}, false, "options.layout"},
+		{"options: {pad: grey}\n", []int64{-1, 1, 28, 28}, false, "options.pad"},
+		{"classes: [cat]\n", []int64{-1, 1, 28, 28}, false, "classes"},
+	} {
+		d, err := maskRCNNOf(t, c.options, c.masks)
+		if c.says == "" {
+			if err != nil || d.zoo != c.zoo {
+				t.Errorf("%s%v: zoo %v, error %v", c.options, c.masks, d != nil && d.zoo, err)
+			}
+			continue
+		}
+		wantKind(t, err, job.ModelMissing)
+		if !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s%v: the error %q does not say %q", c.options, c.masks, err, c.says)
+		}
+	}
+	s := &fakeSession{outputs: []TensorInfo{{"masks", "float32", []int64{-1, 1, 28, 28}}, {"boxes", "float32", []int64{-1, 4}}}}
+	_, err := newMaskRCNN(fakeNetwork(t, modelOf(t, manifestOf("r", "mask", "maskrcnn", matteInput)), s))
+	if wantKind(t, err, job.ModelMissing); !strings.Contains(err.Error(), "labels") {
+		t.Errorf("got %v", err)
+	}
+	odd := modelOf(t, manifestOf("r", "mask", "maskrcnn", "input: {name: in, width: 70, height: 64, layout: chw, fit: stretch}\n"))
+	_, err = newMaskRCNN(fakeNetwork(t, odd, &fakeSession{outputs: []TensorInfo{
+		{"b", "float32", []int64{-1, 4}}, {"l", "int64", []int64{-1}}, {"s", "float32", []int64{-1}}, {"m", "float32", []int64{-1, 1, 28, 28}},
+	}}))
+	if wantKind(t, err, job.ModelMissing); !strings.Contains(err.Error(), "multiples of 32") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestMaskRCNNPadding lets what is not picture be a grey of the manifest, or the mean.
+func TestMaskRCNNPadding(t *testing.T) {
+	for options, want := range map[string][3]float32{"": {-10, -20, -30}, "options: {pad: mean}\n": {}} {
+		d, err := maskRCNNOf(t, options, []int64{-1, 1, 28, 28})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := newWitness(t, d.network)
+		d.network = w.network
+		cutOut(t, d, noise(64, 32))
+		for channel, v := range want {
+			if got := w.input[channel*64*64+40*64+5]; got != v {
+				t.Errorf("%schannel %d is padded with %v, want %v", options, channel, got, v)
+			}
+		}
+	}
+}
+
+// TestMaskRCNNNeedsAllOutputs lets what comes out not fit together.
+func TestMaskRCNNNeedsAllOutputs(t *testing.T) {
+	d, err := maskRCNNOf(t, "", []int64{-1, 1, 28, 28}, [6]float32{4, 8, 32, 36, 0.9, 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	real := d.network.session.(*fakeSession).respond
+	for i := range 4 {
+		d.network.session.(*fakeSession).respond = func(input []float32) ([]tensor, error) {
+			out, err := real(input)
+			out = append([]tensor{}, out...)
+			out[i].data, out[i].shape = nil, []int64{0, 1, 28, 28}
+			return out, err
+		}
+		_, err = d.detect(noise(64, 64))
+		wantKind(t, err, job.ModelMissing)
+	}
+}
+
+// TestMasksAllocateNothing wants the memory of a lane to be reused from frame to frame.
+func TestMasksAllocateNothing(t *testing.T) {
+	seg, err := segOf(t, [7]float32{8, 4, 16, 8, 0.9, 2, 0}, [7]float32{12, 12, 8, 8, 0.8, 0, -2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	zoo, err := maskRCNNOf(t, "", []int64{-1, 1, 28, 28}, [6]float32{4, 8, 32, 36, 0.9, 1}, [6]float32{9, 8, 32, 36, 0.9, 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare, err := yoloOf(t, tensor{"out", []int64{1, 3, 6}, []float32{1, 2, 3, 4, 0.5, 0, 1, 2, 3, 4, 0.9, 0, 1, 2, 3, 4, 0.7, 0}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pic := noise(200, 100)
+	for name, m := range map[string]matter{"yolo-seg": seg, "maskrcnn": zoo} {
+		w, h := m.size(pic)
+		grey := make([]byte, w*h)
+		if n := testing.AllocsPerRun(20, func() { _ = m.cut(pic, grey) }); n != 0 {
+			t.Errorf("%s: a matte takes %v allocations", name, n)
+		}
+	}
+	for name, d := range map[string]detector{"yolo-seg": seg, "maskrcnn": zoo, "yolo": bare} {
+		// What is found is handed out, and the caller's to keep.
+		if n := testing.AllocsPerRun(20, func() { _, _ = d.detect(pic) }); n > 1 {
+			t.Errorf("%s: a detection takes %v allocations", name, n)
+		}
+	}
+}

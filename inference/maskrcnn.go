@@ -1,0 +1,197 @@
+package inference
+
+import "math"
+
+// maskRCNN is the family of Mask R-CNN: a box, a class, a score and a mask for
+// each thing found, none when nothing is. In the layout torchvision the masks are
+// of the input's size, in the layout zoo (the ONNX model zoo's) of 28 × 28 cells
+// within the box. Boxes are left, top, right, bottom in input px. It serves as
+// detector and as matte of all people.
+type maskRCNN struct {
+	network  *network
+	fill     filler
+	minScore float64
+	person   int // the class; 0 is background
+	zoo      bool
+	shape    []int64 // of the masks; -1 is any number
+	// Which outputs hold what.
+	boxes, labels, scores, masks int
+}
+
+func newMaskRCNN(n *network) (*maskRCNN, error) {
+	m := n.model
+	d := &maskRCNN{network: n, fill: newFiller(m.Input), person: 1}
+	if m.Input.Fit == FitAffine {
+		return nil, badManifest(m, wrongField("input.fit", "is %q, the family maskrcnn looks at the whole frame", m.Input.Fit))
+	}
+	if len(m.Classes) > 0 {
+		if d.person = m.Classes.person() + 1; d.person == 0 {
+			return nil, badManifest(m, wrongField("classes", "does not name person"))
+		}
+	}
+	_, outputs := n.session.Info()
+	if !d.find(outputs) {
+		return nil, mismatch(m, "the graph's outputs are %v, the family maskrcnn gives boxes float32[n 4], labels int64[n], scores float32[n] and masks float32[n 1 h w]", outputs)
+	}
+	return d, d.options(outputs[d.masks].Shape)
+}
+
+// find tells the outputs by their types and shapes; names differ.
+func (d *maskRCNN) find(outputs []TensorInfo) bool {
+	d.boxes, d.labels, d.scores, d.masks = -1, -1, -1, -1
+	for i, o := range outputs {
+		whole := o.Type == "int64" || o.Type == "int32"
+		switch {
+		case whole && len(o.Shape) == 1:
+			d.labels = i
+		case o.Type != "float32":
+		case len(o.Shape) == 1:
+			d.scores = i
+		case fits(o.Shape, []int64{-1, 4}):
+			d.boxes = i
+		case fits(o.Shape, []int64{-1, 1, -1, -1}):
+			d.masks = i
+		}
+	}
+	return min(d.boxes, d.labels, d.scores, d.masks) >= 0
+}
+
+// zooCells is the width and height of a mask of the layout zoo.
+const zooCells = 28
+
+// zooMultiple is what the sides of an input of the layout zoo are multiples of.
+const zooMultiple = 32
+
+// options reads the manifest's, given the shape of the masks.
+func (d *maskRCNN) options(masks []int64) (err error) {
+	m := d.network.model
+	if err = m.knownOptions("layout", "pad", "score"); err == nil {
+		d.minScore, err = m.number("score", 0.5, 0, 1)
+	}
+	if err != nil {
+		return badManifest(m, err)
+	}
+	small := masks[2] == zooCells && masks[3] == zooCells
+	switch layout := m.Options["layout"]; layout {
+	case nil:
+		d.zoo = small
+	case "torchvision":
+	case "zoo":
+		d.zoo = true
+	default:
+		return badManifest(m, wrongField("options.layout", "is %v, this version has: torchvision, zoo", layout))
+	}
+	switch pad := m.Options["pad"]; pad {
+	case nil:
+	case "mean": // The model zoo's reference pads with 0 after it took the mean off.
+		d.fill.pads = [3]float32{}
+	default:
+		return badManifest(m, wrongField("options.pad", "is %v, this version has: mean", pad))
+	}
+	d.shape = []int64{-1, 1, int64(d.fill.height), int64(d.fill.width)}
+	if d.zoo {
+		d.shape = []int64{-1, 1, zooCells, zooCells}
+	}
+	if !fits(masks, d.shape) {
+		return mismatch(m, "the graph's masks are %v, the manifest's layout gives %v", masks, d.shape)
+	}
+	if d.zoo && (m.Input.Width%zooMultiple != 0 || m.Input.Height%zooMultiple != 0) {
+		return badManifest(m, wrongField("input.width", "%d by %d is not made of multiples of %d, which the layout zoo needs",
+			m.Input.Width, m.Input.Height, zooMultiple))
+	}
+	return nil
+}
+
+// detect finds the people in a frame, best first.
+func (d *maskRCNN) detect(pic picture) (found []detection, err error) {
+	p := place(d.network.model.Input, pic)
+	err = d.see(pic, p, func(w *worktop, _ []tensor) {
+		found = back(w.candidates, p, pic)
+	})
+	return found, err
+}
+
+// size is the width and height in px of the mattes of frames like pic: the
+// input's, less what letterboxing leaves empty.
+func (d *maskRCNN) size(pic picture) (w, h int) {
+	p := place(d.network.model.Input, pic)
+	return p.w, p.h
+}
+
+// cut writes the masks of all people together into dst, grey8 of the size that
+// size gives; 255 is person.
+func (d *maskRCNN) cut(pic picture, dst []byte) error {
+	p := place(d.network.model.Input, pic)
+	return d.see(pic, p, func(w *worktop, out []tensor) {
+		onto := newCanvas(p, dst)
+		for _, c := range w.candidates {
+			masks := out[d.masks]
+			g := grid{w: int(masks.shape[3]), h: int(masks.shape[2])}
+			g.data = masks.data[c.at*g.w*g.h : (c.at+1)*g.w*g.h]
+			over := span{0, 0, g.w, g.h} // the whole input
+			if d.zoo {
+				g, over = framed(g, w), pasted(c.box)
+			}
+			onto.lay(g, span{0, 0, g.w, g.h}, over, over, w, tone)
+		}
+	})
+}
+
+// framed adds a cell of 0 on every side of a mask.
+func framed(g grid, w *worktop) grid {
+	f := grid{w: g.w + 2, h: g.h + 2}
+	w.cells = resized(w.cells, f.w*f.h)
+	f.data = w.cells
+	clear(f.data)
+	for y := range g.h {
+		copy(f.data[(y+1)*f.w+1:], g.data[y*g.w:(y+1)*g.w])
+	}
+	return f
+}
+
+// pasted is where a framed mask lies: the box, grown as the frame grows the
+// mask, with fractions dropped. After torchvision's expand_boxes and
+// paste_mask_in_image (models/detection/roi_heads.py).
+func pasted(box rect) span {
+	const grown = (zooCells + 2.0) / zooCells
+	x, y := box.centre()
+	left, top := math.Trunc(x-box.w/2*grown), math.Trunc(y-box.h/2*grown)
+	right, bottom := math.Trunc(x+box.w/2*grown), math.Trunc(y+box.h/2*grown)
+	return span{int(left), int(top), int(math.Max(right, left)) + 1, int(math.Max(bottom, top)) + 1}
+}
+
+// see runs the model over a placed frame; use gets the people in the worktop's candidates.
+func (d *maskRCNN) see(pic picture, p placement, use func(*worktop, []tensor)) error {
+	var w *worktop
+	return d.network.use(func(l *lane) {
+		d.fill.fill(l.runner.Input(), pic, p, &l.scratch)
+		w = &l.worktop
+	}, func(out []tensor) error {
+		if err := d.check(out); err != nil {
+			return err
+		}
+		w.candidates = w.candidates[:0]
+		for i, label := range out[d.labels].data {
+			score := float64(out[d.scores].data[i])
+			if int(label) != d.person || score < d.minScore {
+				continue
+			}
+			b := out[d.boxes].data[4*i : 4*i+4]
+			box := rect{float64(b[0]), float64(b[1]), float64(b[2] - b[0]), float64(b[3] - b[1])}
+			w.candidates = append(w.candidates, candidate{detection{box, score}, i})
+		}
+		sortByScore(w.candidates)
+		use(w, out)
+		return nil
+	})
+}
+
+// check compares the shapes of what came out with each other and with the layout.
+func (d *maskRCNN) check(out []tensor) error {
+	n, masks := len(out[d.labels].data), out[d.masks].shape
+	if len(out[d.scores].data) == n && len(out[d.boxes].data) == 4*n && fits(masks, d.shape) && masks[0] == int64(n) {
+		return nil
+	}
+	return mismatch(d.network.model, "it found %d things and gives %d scores, %d numbers of boxes and masks of the shape %v, want %v",
+		n, len(out[d.scores].data), len(out[d.boxes].data), masks, d.shape)
+}

@@ -1,0 +1,176 @@
+package inference
+
+import (
+	"math"
+	"testing"
+)
+
+// disc paints a disc about x, y on a gradient and gives its truth, 0 to 1 a px.
+func disc(w, h int, x, y, radius float64) (picture, []float64) {
+	pic := picture{make([]byte, w*h*3), w, h}
+	truth := make([]float64, w*h)
+	for row := range h {
+		for col := range w {
+			at := row*w + col
+			inside := math.Min(math.Max(radius+0.5-math.Hypot(float64(col)-x, float64(row)-y), 0), 1)
+			truth[at] = inside
+			for channel, back := range [3]float64{60 + 60*float64(col)/float64(w), 80, 150 - 50*float64(row)/float64(h)} {
+				front := [3]float64{200, 150, 90}[channel]
+				pic.pix[at*3+channel] = byte(back + inside*(front-back) + 0.5)
+			}
+		}
+	}
+	return pic, truth
+}
+
+// coarse is what a model of 32 by 32 px sees of a truth: half a px off at worst.
+func coarse(truth []float64, w, h int) []byte {
+	matte := make([]byte, 32*32)
+	for y := range 32 {
+		for x := range 32 {
+			// Its edge is blurred, and where it is sure it is not quite.
+			sum, n := 0.0, 0.0
+			for row := max((y-1)*h/32, 0); row < min((y+2)*h/32, h); row++ {
+				for col := max((x-1)*w/32, 0); col < min((x+2)*w/32, w); col++ {
+					sum, n = sum+truth[row*w+col], n+1
+				}
+			}
+			matte[y*32+x] = byte(sum / n * 250)
+		}
+	}
+	return matte
+}
+
+func finished(t *testing.T, pic picture, matte []byte, way Matting) []byte {
+	t.Helper()
+	v := newMattes(stillMatter{matte, 32, 32}, way, pic)
+	c := v.place(pic)
+	copy(c.raw, matte)
+	v.finish(&c, pic)
+	return c.out
+}
+
+// stillMatter always gives the same matte.
+type stillMatter struct {
+	matte []byte
+	w, h  int
+}
+
+func (m stillMatter) size(picture) (w, h int)         { return m.w, m.h }
+func (m stillMatter) cut(_ picture, dst []byte) error { copy(dst, m.matte); return nil }
+
+func TestRefiningFindsTheEdge(t *testing.T) {
+	for _, c := range []struct{ w, h int }{{400, 300}, {301, 401}} {
+		x, y, radius := float64(c.w)*0.45, float64(c.h)*0.52, float64(c.h)*0.25
+		pic, truth := disc(c.w, c.h, x, y, radius)
+		small := coarse(truth, c.w, c.h)
+		overlapOf := func(way Matting) (float64, float64, float64) {
+			out := finished(t, pic, small, way)
+			var sumX, sumY, sum float64
+			for i, v := range out {
+				sumX, sumY, sum = sumX+float64(v)*float64(i%c.w), sumY+float64(v)*float64(i/c.w), sum+float64(v)
+			}
+			return matteOverlap(out, func(i int) bool { return truth[i] >= 0.5 }), sumX / sum, sumY / sum
+		}
+		plain, _, _ := overlapOf(Matting{Steady: true})
+		got, gotX, gotY := overlapOf(Matting{Refine: true})
+		t.Logf("%dx%d: IoU %.4f, plain %.4f; centre %.2f, %.2f of %.2f, %.2f", c.w, c.h, got, plain, gotX, gotY, x, y)
+		if got < 0.99 || got < plain+0.01 {
+			t.Errorf("IoU %.4f, enlarged without the picture %.4f", got, plain)
+		}
+		if math.Abs(gotX-x) > 0.25 || math.Abs(gotY-y) > 0.25 {
+			t.Errorf("the centre is %.2f, %.2f, want %.2f, %.2f", gotX, gotY, x, y)
+		}
+	}
+}
+
+func TestRefiningLeavesSureMattes(t *testing.T) {
+	pic := noise(90, 70)
+	for _, sure := range []byte{0, 255} {
+		small := make([]byte, 32*32)
+		for i := range small {
+			small[i] = sure
+		}
+		for i, v := range finished(t, pic, small, Matting{Refine: true}) {
+			if v != sure {
+				t.Fatalf("px %d became %d of %d", i, v, sure)
+			}
+		}
+	}
+}
+
+// Frames may be as small as a px: nothing is read from beyond them.
+func TestMattesOfTinyFrames(t *testing.T) {
+	for _, size := range [][2]int{{1, 1}, {2, 1}, {1, 3}, {5, 3}, {4, 4}, {33, 2}, {8, 64}} {
+		pic := noise(size[0], size[1])
+		for way := range 8 {
+			m := Matting{Solid: way&1 > 0, Refine: way&2 > 0, Steady: way&4 > 0}
+			for _, v := range []*mattes{newMattes(stillMatter{[]byte{200}, 1, 1}, m, pic), newMattes(stillMatter{make([]byte, 12), 3, 4}, m, pic)} {
+				c := v.place(pic)
+				if err := v.model.cut(pic, c.raw); err != nil {
+					t.Fatal(err)
+				}
+				for range 3 {
+					v.finish(&c, pic)
+					if m.Steady {
+						v.steady.blend(c.out, pic.width, pic.height, &c.raster)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestRefiningIsForModelsThatSeeLess(t *testing.T) {
+	pic, truth := disc(120, 80, 50, 40, 20)
+	full := make([]byte, 120*80)
+	for i, v := range truth {
+		full[i] = byte(v*255 + 0.5)
+	}
+	v := newMattes(stillMatter{full, 120, 80}, Matting{Refine: true}, pic)
+	c := v.place(pic)
+	copy(c.raw, full)
+	v.finish(&c, pic)
+	for i := range full {
+		if c.out[i] != full[i] {
+			t.Fatalf("px %d became %d of %d", i, c.out[i], full[i])
+		}
+	}
+}
+
+// Where the picture shows nothing, a matte that is the same on both sides stays so.
+func TestRefiningHasNoSide(t *testing.T) {
+	const w, h = 128, 96
+	pic := picture{even(90, w*h*3), w, h}
+	small := make([]byte, 32*32)
+	plot(small, 32, 120, [4]int{9, 9, 14, 14})
+	plot(small, 32, 255, [4]int{11, 11, 10, 10})
+	out := finished(t, pic, small, Matting{Refine: true})
+	for i, v := range out {
+		x, y := i%w, i/w
+		across, down := out[y*w+w-1-x], out[(h-1-y)*w+x]
+		if max(v, across)-min(v, across) > 1 || max(v, down)-min(v, down) > 1 {
+			t.Fatalf("px %d, %d is %d, its likes across and below are %d and %d", x, y, v, across, down)
+		}
+	}
+}
+
+// What has the person's colours and lies near is still not the person.
+func TestRefiningStaysWithThePerson(t *testing.T) {
+	const w, h = 128, 96
+	pic, truth := disc(w, h, 50, 48, 24)
+	small := coarse(truth, w, h)
+	for y := 40; y < 56; y++ {
+		for x := 87; x < 92; x++ {
+			copy(pic.pix[(y*w+x)*3:], pic.pix[(48*w+50)*3:(48*w+50)*3+3])
+		}
+	}
+	out := finished(t, pic, small, Matting{Refine: true})
+	for y := 40; y < 56; y++ {
+		for x := 87; x < 92; x++ {
+			if out[y*w+x] > 0 {
+				t.Fatalf("px %d, %d, 13 px from the person, is %d", x, y, out[y*w+x])
+			}
+		}
+	}
+}

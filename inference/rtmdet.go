@@ -1,0 +1,156 @@
+package inference
+
+import "math"
+
+// rtmdet is the detector family of RTMDet. Either the suppression of doubles is
+// inside, as MMDeploy exports it: a row for each box (left, top, right, bottom
+// in input pixels, score) and, in another output, its class. Or it is the head as
+// it is in MMDetection: for the strides 8, 16 and 32 a map of the classes'
+// logits, then for each of these a map of the ways from a cell's upper left
+// corner to the left, top, right and bottom of the box, in input pixels.
+type rtmdet struct {
+	network  *network
+	fill     filler
+	minScore float64
+	maxIoU   float64
+	person   int
+	raw      bool
+	boxes    int // which output holds the boxes of the former
+	labels   int // which output holds their classes
+}
+
+func newRTMDet(n *network) (*rtmdet, error) {
+	m := n.model
+	d := &rtmdet{network: n, fill: newFiller(m.Input), person: m.Classes.person(), boxes: -1, labels: -1}
+	if m.Input.Fit != FitLetterboxTopLeft {
+		return nil, badManifest(m, wrongField("input.fit", "is %q, the family rtmdet needs %q", m.Input.Fit, FitLetterboxTopLeft))
+	}
+	if d.person < 0 {
+		return nil, badManifest(m, wrongField("classes", "does not name person"))
+	}
+	err := m.knownOptions("score", "iou")
+	if err == nil {
+		d.minScore, err = m.number("score", 0.3, 0, 1)
+	}
+	if err == nil {
+		d.maxIoU, err = m.number("iou", 0.6, 0, 1)
+	}
+	if err != nil {
+		return nil, badManifest(m, err)
+	}
+	_, outputs := n.session.Info()
+	for i, o := range outputs {
+		switch {
+		case d.boxes < 0 && o.Type == "float32" && fits(o.Shape, []int64{1, -1, 5}):
+			d.boxes = i
+		case d.labels < 0 && (o.Type == "int64" || o.Type == "int32") && fits(o.Shape, []int64{1, -1}):
+			d.labels = i
+		}
+	}
+	if d.boxes >= 0 && d.labels >= 0 {
+		return d, nil
+	}
+	shapes := make([][]int64, len(outputs))
+	for i, o := range outputs {
+		if shapes[i] = o.Shape; o.Type != "float32" {
+			shapes[i] = nil
+		}
+	}
+	if d.raw = d.isHead(shapes); !d.raw {
+		return nil, mismatch(m, "the graph's outputs are %v, the family rtmdet with %d classes gives float32[1 n 5] and int64[1 n], or for the strides 8, 16, 32 float32[1 %d h w] and then float32[1 4 h w]",
+			outputs, len(m.Classes), len(m.Classes))
+	}
+	return d, nil
+}
+
+// isHead tells whether outputs have the shapes of MMDetection's head.
+func (d *rtmdet) isHead(shapes [][]int64) bool {
+	if len(shapes) != 2*len(strides) {
+		return false
+	}
+	for i, shape := range shapes {
+		channels, s := len(d.network.model.Classes), strides[i%len(strides)]
+		if i >= len(strides) {
+			channels = 4
+		}
+		if !fits(shape, []int64{1, int64(channels), int64(d.fill.height / s), int64(d.fill.width / s)}) {
+			return false
+		}
+	}
+	return true
+}
+
+// detect finds the people in a frame, best first.
+func (d *rtmdet) detect(pic picture) ([]detection, error) {
+	p := place(d.network.model.Input, pic)
+	var found []detection
+	var w *worktop
+	err := d.network.use(func(l *lane) {
+		d.fill.fill(l.runner.Input(), pic, p, &l.scratch)
+		w = &l.worktop
+	}, func(out []tensor) (err error) {
+		if w.candidates = w.candidates[:0]; d.raw {
+			w.candidates, err = d.readHead(out, w)
+		} else {
+			w.candidates, err = d.readRows(out[d.boxes], out[d.labels], w.candidates)
+		}
+		found = back(w.candidates, p, pic)
+		return err
+	})
+	return found, err
+}
+
+func (d *rtmdet) readRows(boxes, labels tensor, found []candidate) ([]candidate, error) {
+	if !fits(boxes.shape, []int64{1, -1, 5}) || int64(len(labels.data)) != boxes.shape[1] {
+		return found, mismatch(d.network.model, "its outputs have the shapes %v and %v, want [1 n 5] and [1 n]", boxes.shape, labels.shape)
+	}
+	for i, label := range labels.data {
+		b := boxes.data[5*i : 5*i+5]
+		if int(label) != d.person || float64(b[4]) < d.minScore {
+			continue
+		}
+		box := rect{float64(b[0]), float64(b[1]), float64(b[2] - b[0]), float64(b[3] - b[1])}
+		found = append(found, candidate{detection{box, float64(b[4])}, i})
+	}
+	sortByScore(found)
+	return found, nil
+}
+
+// readHead reads the maps. After MMDetection, models/dense_heads/rtmdet_head.py: the score is
+// the sigmoid of the logit, and a cell's point its upper left corner.
+func (d *rtmdet) readHead(out []tensor, w *worktop) ([]candidate, error) {
+	w.shapes = w.shapes[:0]
+	for _, t := range out {
+		w.shapes = append(w.shapes, t.shape)
+	}
+	found := w.candidates
+	if !d.isHead(w.shapes) {
+		return found, mismatch(d.network.model, "its outputs have the shapes %v, which are not those of the manifest's width, height and classes", w.shapes)
+	}
+	least := float32(math.Log(d.minScore / (1 - d.minScore)))
+	for i, stride := range strides {
+		across := d.fill.width / stride
+		cells := across * (d.fill.height / stride)
+		logits, ways := out[i].data, out[i+len(strides)].data
+		for at, logit := range logits[d.person*cells : (d.person+1)*cells] {
+			if logit < least || !d.winner(logits, cells, at, logit) {
+				continue
+			}
+			x, y := float64(at%across*stride), float64(at/across*stride)
+			left, top := float64(ways[at]), float64(ways[cells+at])
+			box := rect{x - left, y - top, left + float64(ways[2*cells+at]), top + float64(ways[3*cells+at])}
+			found = append(found, candidate{detection{box, 1 / (1 + math.Exp(-float64(logit)))}, at})
+		}
+	}
+	return suppress(found, d.maxIoU), nil
+}
+
+// winner tells whether no class has a higher logit in a cell than a person.
+func (d *rtmdet) winner(logits []float32, cells, at int, logit float32) bool {
+	for c := range d.network.model.Classes {
+		if logits[c*cells+at] > logit {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,87 @@
+package inference
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// paths gives for each point its smoothed and raw place over the frames, x and
+// y in turn, for as long as the point is found in all frames.
+func paths(results []Result) (smoothed, raw [][]float64) {
+	for k := range results[0].People[0].Raw {
+		for axis := range 2 {
+			var s, r []float64
+			for _, result := range results {
+				if len(result.People) == 0 || result.People[0].Raw[k][2] < boxPoint {
+					s = nil
+					break
+				}
+				s, r = append(s, result.People[0].Keypoints[k][axis]), append(r, result.People[0].Raw[k][axis])
+			}
+			if s != nil {
+				smoothed, raw = append(smoothed, s), append(raw, r)
+			}
+		}
+	}
+	return smoothed, raw
+}
+
+// lagOf is by how many frames paths come after others: the shift, in
+// twentieths of a frame, at which they differ least.
+func lagOf(paths, others [][]float64) float64 {
+	best, least := 0.0, math.Inf(1)
+	for step := -20; step <= 60; step++ {
+		shift, sum := float64(step)/20, 0.0
+		for k, path := range paths {
+			for i := 4; i < len(path)-4; i++ {
+				at := float64(i) - shift
+				low := int(math.Floor(at))
+				part := at - float64(low)
+				d := path[i] - (others[k][low]*(1-part) + others[k][low+1]*part)
+				sum += d * d
+			}
+		}
+		if sum < least {
+			best, least = shift, sum
+		}
+	}
+	return best
+}
+
+// TestSmoothOnTheDance measures smoothing on real footage: how far it lags
+// behind a dancer, and how much calmer it makes one who stands still, which is a
+// frame of the video again and again with the noise of a camera.
+func TestSmoothOnTheDance(t *testing.T) {
+	v, all, _ := dance(t, danceFrames)
+	a := analyserOf(t, openRuntime(t), []string{TaskPose}, realNames())
+	results, _ := analyse(t, a, v, all, 30)
+	smoothed, raw := paths(results)
+	if len(raw) < 10 {
+		t.Fatalf("only %d coordinates are there in all frames", len(raw))
+	}
+	lagged := lagOf(smoothed, raw)
+	t.Logf("the dancer's points come %.2f frames late", lagged)
+	if lagged > 1 {
+		t.Error("want at most one frame")
+	}
+	random := rand.New(rand.NewPCG(11, 12))
+	still := make([][]byte, danceFrames/4)
+	for i := range still {
+		still[i] = make([]byte, len(all[60]))
+		for j, value := range all[60] {
+			still[i][j] = byte(min(max(float64(value)+4*random.NormFloat64(), 0), 255))
+		}
+	}
+	results, _ = analyse(t, a, v, still, 30)
+	before, after := 0.0, 0.0
+	smoothed, raw = paths(results)
+	for k := range raw {
+		before, after = before+jitter(raw[k]), after+jitter(smoothed[k])
+	}
+	n := float64(len(raw))
+	t.Logf("standing still, a point moves %.2f px from frame to frame, %.2f smoothed: %.0f %% less", before/n, after/n, 100*(1-after/before))
+	if after > 0.4*before {
+		t.Error("want 60 % less")
+	}
+}

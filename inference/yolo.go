@@ -1,0 +1,211 @@
+package inference
+
+import "slices"
+
+// yolo is the detector family of YOLOv8, YOLO11 and their like.
+type yolo struct {
+	network *network
+	fill    filler
+	reader  yoloReader
+}
+
+func newYOLO(n *network) (*yolo, error) {
+	reader, err := newYOLOReader(n, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &yolo{network: n, fill: newFiller(n.model.Input), reader: reader}, nil
+}
+
+// detect finds the people in a frame, best first.
+func (d *yolo) detect(pic picture) ([]detection, error) {
+	p := place(d.network.model.Input, pic)
+	var found []detection
+	var w *worktop
+	err := d.network.use(func(l *lane) {
+		d.fill.fill(l.runner.Input(), pic, p, &l.scratch)
+		w = &l.worktop
+	}, func(out []tensor) (err error) {
+		w.candidates, err = d.reader.read(out, w.candidates[:0])
+		found = back(w.candidates, p, pic)
+		return err
+	})
+	return found, err
+}
+
+// back brings what was found in the input to the picture.
+func back(candidates []candidate, p placement, pic picture) []detection {
+	if len(candidates) == 0 {
+		return nil
+	}
+	found := make([]detection, len(candidates))
+	for i, c := range candidates {
+		found[i] = detection{p.back(c.box, pic), c.score}
+	}
+	return found
+}
+
+// yoloReader reads the boxes of people from an output of YOLO, which is one of:
+//
+//   - raw, channel by channel: centre, width and height, then a score for each
+//     class, then further numbers; with doubles in it;
+//   - end to end, a row for each: left, top, right, bottom, score, class, then
+//     the further numbers;
+//   - a row for each without a class: left, top, right, bottom, score, as
+//     exports with the suppression of doubles inside give them; their classes, if
+//     there are several, are in an output of integers.
+//
+// All boxes are input pixels.
+type yoloReader struct {
+	model    Model
+	minScore float64
+	maxIoU   float64
+	person   int
+	classes  int
+	further  int // how many numbers follow the scores
+	boxes    int // which output holds the boxes
+	labels   int // which output holds the classes of rows that have none, or -1
+}
+
+// newYOLOReader finds the output of boxes with further numbers behind each box.
+func newYOLOReader(n *network, further int) (yoloReader, error) {
+	m := n.model
+	r := yoloReader{model: m, person: m.Classes.person(), classes: len(m.Classes), further: further, boxes: -1, labels: -1}
+	if m.Input.Fit == FitAffine {
+		return r, badManifest(m, wrongField("input.fit", "is %q, the family %s looks at the whole frame", m.Input.Fit, m.Family))
+	}
+	if r.person < 0 {
+		return r, badManifest(m, wrongField("classes", "does not name person"))
+	}
+	err := m.knownOptions("score", "iou")
+	if err == nil {
+		r.minScore, err = m.number("score", 0.25, 0, 1)
+	}
+	if err == nil {
+		r.maxIoU, err = m.number("iou", 0.7, 0, 1)
+	}
+	if err != nil {
+		return r, badManifest(m, err)
+	}
+	_, outputs := n.session.Info()
+	for i, o := range outputs {
+		switch {
+		case r.boxes < 0 && o.Type == "float32" && (fits(o.Shape, r.raw()) || fits(o.Shape, r.endToEnd()) || fits(o.Shape, r.rows())):
+			r.boxes = i
+		case r.labels < 0 && (o.Type == "int64" || o.Type == "int32"):
+			r.labels = i
+		}
+	}
+	if r.boxes < 0 {
+		return r, mismatch(m, "the graph's outputs are %v, the family %s with %d classes gives float32%v, or %v where doubles are suppressed inside (-1 is any number)",
+			outputs, m.Family, r.classes, r.raw(), r.endToEnd())
+	}
+	return r, nil
+}
+
+// raw, endToEnd and rows are the shapes of the layouts; -1 is any number. Rows
+// without a class have nothing further.
+func (r yoloReader) raw() []int64      { return []int64{1, int64(4 + r.classes + r.further), -1} }
+func (r yoloReader) endToEnd() []int64 { return []int64{1, -1, int64(6 + r.further)} }
+func (r yoloReader) rows() []int64 {
+	if r.further > 0 {
+		return nil
+	}
+	return []int64{1, -1, 5}
+}
+
+// layout tells by the output's shape how it is to be read. A raw output has
+// more places than channels.
+func (r yoloReader) layout(shape []int64) (raw, rows bool, err error) {
+	switch {
+	case fits(shape, r.raw()) && shape[2] > shape[1]:
+		return true, false, nil
+	case fits(shape, r.endToEnd()):
+		return false, false, nil
+	case fits(shape, r.rows()):
+		return false, true, nil
+	default:
+		return false, false, mismatch(r.model, "its output has the shape %v, want %v or %v", shape, r.raw(), r.endToEnd())
+	}
+}
+
+// read appends the people in the outputs, best first, to found, which must be empty.
+func (r yoloReader) read(out []tensor, found []candidate) ([]candidate, error) {
+	t := out[r.boxes]
+	raw, rows, err := r.layout(t.shape)
+	switch {
+	case err != nil:
+		return found, err
+	case raw:
+		return suppress(r.channels(t.data, int(t.shape[2]), found), r.maxIoU), nil
+	}
+	columns := int(t.shape[2])
+	for i := range int(t.shape[1]) {
+		row := t.data[i*columns : (i+1)*columns]
+		if float64(row[4]) < r.minScore || !r.isPerson(row, i, rows, out) {
+			continue
+		}
+		box := rect{float64(row[0]), float64(row[1]), float64(row[2] - row[0]), float64(row[3] - row[1])}
+		found = append(found, candidate{detection{box, float64(row[4])}, i})
+	}
+	sortByScore(found)
+	return found, nil
+}
+
+func (r yoloReader) isPerson(row []float32, i int, bare bool, out []tensor) bool {
+	switch {
+	case !bare:
+		return int(row[5]) == r.person
+	case r.labels < 0:
+		return true
+	default:
+		labels := out[r.labels].data
+		return i < len(labels) && int(labels[i]) == r.person
+	}
+}
+
+// channels reads the raw layout of n places. A place is of the class with the
+// highest score, as in Ultralytics' non_max_suppression (utils/ops.py).
+func (r yoloReader) channels(data []float32, n int, found []candidate) []candidate {
+	scores := data[4*n : (4+r.classes)*n]
+	least := float32(r.minScore)
+	for i, score := range scores[r.person*n : (r.person+1)*n] {
+		if score < least || !r.winner(scores, n, i, score) {
+			continue
+		}
+		w, h := float64(data[2*n+i]), float64(data[3*n+i])
+		box := rect{float64(data[i]) - w/2, float64(data[n+i]) - h/2, w, h}
+		found = append(found, candidate{detection{box, float64(score)}, i})
+	}
+	return found
+}
+
+// winner tells whether no class has a higher score at place i than a person.
+func (r yoloReader) winner(scores []float32, n, i int, score float32) bool {
+	for c := range r.classes {
+		if scores[c*n+i] > score {
+			return false
+		}
+	}
+	return true
+}
+
+// further numbers of a candidate begin the slice and lie step apart.
+func (r yoloReader) furtherOf(c candidate, t tensor) (values []float32, step int) {
+	if raw, _, _ := r.layout(t.shape); raw {
+		n := int(t.shape[2])
+		return t.data[(4+r.classes)*n+c.at:], n
+	}
+	return t.data[c.at*int(t.shape[2])+6:], 1
+}
+
+// topScore is the highest score of anything in the outputs. ok is false where the
+// layout tells only of what was found.
+func (r yoloReader) topScore(out []tensor) (score float32, ok bool) {
+	t := out[r.boxes]
+	if raw, _, err := r.layout(t.shape); err != nil || !raw {
+		return 0, false
+	}
+	n := int(t.shape[2]) // more than 0: see layout
+	return slices.Max(t.data[4*n : (4+r.classes)*n]), true
+}

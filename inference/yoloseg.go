@@ -1,0 +1,125 @@
+package inference
+
+import "math"
+
+// yoloSeg is the family of YOLOv8-seg and YOLO11-seg: boxes as the family yolo
+// gives them, each with a number for every prototype, and an output of
+// prototypes. A person's mask is the sum of the prototypes by these numbers,
+// within the box; it serves as detector and as matte of all people.
+type yoloSeg struct {
+	network    *network
+	fill       filler
+	reader     yoloReader
+	logistic   *logistic
+	prototypes int // how many there are
+	output     int // which output holds them
+}
+
+func newYOLOSeg(n *network) (*yoloSeg, error) {
+	m := n.model
+	s := &yoloSeg{network: n, fill: newFiller(m.Input), logistic: newLogistic(), output: -1}
+	_, outputs := n.session.Info()
+	for i, o := range outputs {
+		if s.output < 0 && o.Type == "float32" && fits(o.Shape, []int64{1, -1, -1, -1}) && o.Shape[1] > 0 {
+			s.output, s.prototypes = i, int(o.Shape[1])
+		}
+	}
+	if s.output < 0 {
+		return nil, mismatch(m, "the graph's outputs are %v, the family yolo-seg gives prototypes float32[1 p h w] beside the boxes", outputs)
+	}
+	var err error
+	s.reader, err = newYOLOReader(n, s.prototypes)
+	return s, err
+}
+
+// detect finds the people in a frame, best first.
+func (s *yoloSeg) detect(pic picture) (found []detection, err error) {
+	p := place(s.network.model.Input, pic)
+	err = s.see(pic, p, func(w *worktop, _ []tensor) error {
+		found = back(w.candidates, p, pic)
+		return nil
+	})
+	return found, err
+}
+
+// size is the width and height in px of the mattes of frames like pic: the
+// input's, less what letterboxing leaves empty.
+func (s *yoloSeg) size(pic picture) (w, h int) {
+	p := place(s.network.model.Input, pic)
+	return p.w, p.h
+}
+
+// cut writes the masks of all people together into dst, grey8 of the size that
+// size gives; 255 is person.
+func (s *yoloSeg) cut(pic picture, dst []byte) error {
+	p := place(s.network.model.Input, pic)
+	return s.see(pic, p, func(w *worktop, out []tensor) error {
+		onto := newCanvas(p, dst)
+		input := span{0, 0, s.fill.width, s.fill.height}
+		for _, c := range w.candidates {
+			mask, count, err := s.mask(c, out, w)
+			if err != nil {
+				return err
+			}
+			onto.lay(mask, count, input, s.touching(mask, count), w, s.logistic.tone)
+		}
+		return nil
+	})
+}
+
+// see runs the model over a placed frame; use gets the people in the worktop's candidates.
+func (s *yoloSeg) see(pic picture, p placement, use func(*worktop, []tensor) error) error {
+	var w *worktop
+	return s.network.use(func(l *lane) {
+		s.fill.fill(l.runner.Input(), pic, p, &l.scratch)
+		w = &l.worktop
+	}, func(out []tensor) (err error) {
+		if w.candidates, err = s.reader.read(out, w.candidates[:0]); err != nil {
+			return err
+		}
+		return use(w, out)
+	})
+}
+
+// mask gives the logits of a person's mask, the prototypes by the person's
+// numbers, in those cells that count: the ones in the box. After Ultralytics'
+// process_mask (utils/ops.py).
+func (s *yoloSeg) mask(c candidate, out []tensor, w *worktop) (g grid, count span, err error) {
+	t := out[s.output]
+	if !fits(t.shape, []int64{1, int64(s.prototypes), -1, -1}) {
+		return g, count, mismatch(s.network.model, "its prototypes have the shape %v, want [1 %d h w]", t.shape, s.prototypes)
+	}
+	g = grid{w: int(t.shape[3]), h: int(t.shape[2])}
+	w.cells = resized(w.cells, g.w*g.h)
+	g.data = w.cells
+	x, y := float64(g.w)/float64(s.fill.width), float64(g.h)/float64(s.fill.height)
+	left, top := int(math.Ceil(c.box.x*x)), int(math.Ceil(c.box.y*y))
+	right, bottom := int(math.Ceil((c.box.x+c.box.w)*x)), int(math.Ceil((c.box.y+c.box.h)*y))
+	count = span{left, top, right, bottom}.and(span{0, 0, g.w, g.h})
+	values, step := s.reader.furtherOf(c, out[s.reader.boxes])
+	for y := count.y0; y < count.y1; y++ {
+		row := g.data[y*g.w+count.x0 : y*g.w+max(count.x0, count.x1)]
+		clear(row)
+		for k := range s.prototypes {
+			v := values[k*step]
+			from := t.data[(k*g.h+y)*g.w+count.x0:]
+			from = from[:len(row)]
+			for x := range row {
+				row[x] += v * from[x]
+			}
+		}
+	}
+	return g, count, nil
+}
+
+// touching are the pixels of the input that are made of cells that count, if
+// only in part: the reference's zeros in the other cells keep the sign of the sum.
+func (s *yoloSeg) touching(g grid, count span) span {
+	edge := func(cell float64, n, cells int) float64 { return (cell+0.5)*float64(n)/float64(cells) - 0.5 }
+	return span{
+		int(math.Floor(edge(float64(count.x0)-1, s.fill.width, g.w))) + 1,
+		int(math.Floor(edge(float64(count.y0)-1, s.fill.height, g.h))) + 1,
+		int(math.Ceil(edge(float64(count.x1), s.fill.width, g.w))),
+		int(math.Ceil(edge(float64(count.y1), s.fill.height, g.h))),
+	}
+}
