@@ -5,7 +5,7 @@ GOVULNCHECK   := v1.8.0
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/motionmill
 tools := $(cache)/tools/$(GOLANGCI_LINT)-$(GOVULNCHECK)
 
-.PHONY: help demo test crash mutants soak model cost lint bench bench-queue build setup clean
+.PHONY: help demo test crash mutants soak model cost openapi lint bench bench-pose bench-queue build setup clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ mutants: ## leave out each rule of the protocol in turn: a test must fail; write
 cost: ## reckon what requests and a minute of video cost; writes docs/cost.md
 	MOTIONMILL_COST_TABLE=$(CURDIR)/docs/cost.md go test -count=1 -v -run '^TestCostTable$$' ./bench
 
+openapi: ## write the description of the API anew, api/testdata/openapi.json, from the code
+	go test -count=1 -run '^TestOpenAPIIsAsItWas$$' ./api -update
+
 lint: $(tools)/golangci-lint $(tools)/govulncheck ## lint, and look for known vulnerabilities
 	$(tools)/golangci-lint run ./...
 	$(tools)/govulncheck ./...
@@ -50,6 +53,11 @@ lint: $(tools)/golangci-lint $(tools)/govulncheck ## lint, and look for known vu
 bench: build ## measure against the parts alone
 	@scripts/setup.sh run
 	go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./bench/...
+
+bench-pose: ## measure the pose alone beside ONNX Runtime alone and rtmlib, which it fetches
+	@scripts/setup.sh run
+	bench/rtmlib/setup.sh
+	go test -run '^$$' -bench '^BenchmarkPose$$' -benchtime 3x -timeout 10m -v ./bench
 
 bench-queue: ## measure no-op jobs beside sqs-consumer on ElasticMQ; writes the tables of docs/performance.md
 	@scripts/setup.sh bench

@@ -28,6 +28,7 @@ const (
 var mayImport = map[string][]string{
 	".":                 {},
 	"job":               {},
+	"auth":              {"job"},
 	"queue":             {"job"},
 	"ledger":            {"job"},
 	"store":             {"job"},
@@ -37,7 +38,7 @@ var mayImport = map[string][]string{
 	"inference/starter": {}, // No group names it: commands and tests alone may import it.
 	"worker":            {"job"},
 	"worker/pipeline":   {"media", "inference", "store", "job"},
-	"api":               {"job", "web"},
+	"api":               {"auth", "job", "web"},
 	"web":               {},
 	"fleet":             {"job"},
 	"local":             {"queue", "ledger", "store", "job"},

@@ -168,7 +168,7 @@ func (a *API) allDead(ctx context.Context) ([]job.Outgoing, *Problem) {
 	var letters []job.Outgoing
 	cursor := ""
 	for {
-		records, next, err := a.cfg.Ledger.List(ctx, job.Filter{States: []job.State{job.Dead}}, redrivePage, cursor)
+		records, next, err := a.cfg.Ledger.List(ctx, a.readable(ctx, job.Filter{States: []job.State{job.Dead}}), redrivePage, cursor)
 		if err != nil {
 			return nil, a.broken(ctx, "list the dead jobs", err)
 		}

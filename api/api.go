@@ -8,11 +8,9 @@
 package api
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +18,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/motionmill/motionmill/api/outward"
 	"github.com/motionmill/motionmill/web"
 )
 
@@ -37,56 +36,6 @@ const (
 	maxManifest = 16 << 20
 )
 
-// Config is what an API is made of.
-type Config struct {
-	// Ledger, Queue, DeadLetters, Signer, Objects and Multipart are required.
-	Ledger      Ledger
-	Queue       Queue
-	DeadLetters DeadLetters
-	Signer      Signer
-	Objects     Objects
-	Multipart   Multipart
-
-	// UploadsBucket and OutputsBucket are required.
-	UploadsBucket string
-	OutputsBucket string
-	// Profiles holds the names that an upload may ask for. Default: trainer,
-	// transcode, pose and silhouette.
-	Profiles []string
-	// DefaultProfile is used for uploads that name none. Default: trainer.
-	DefaultProfile string
-	// MaxBytes is the size of the largest upload, in bytes. Default: 8 GiB.
-	MaxBytes int64
-	// MultipartAbove is the size in bytes above which an upload is sent in
-	// parts. Default: 64 MiB.
-	MultipartAbove int64
-	// PartBytes is the size of a part in bytes, 5 MiB at least. Default: 16 MiB.
-	PartBytes int64
-
-	// ObjectProxy, when set, serves the object store under /s3/ of this origin
-	// (it gets the request as it came, prefix included), and every presigned
-	// URL is rewritten to lead there. Nil where clients reach the store itself.
-	ObjectProxy http.Handler
-	// ObjectOrigins are the origins of the store that the page may load from
-	// ("https://bucket.s3.eu-west-1.amazonaws.com"). Default: any https origin,
-	// or none where there is an ObjectProxy.
-	ObjectOrigins []string
-	// Hosts are host names, besides loopback ones, by which requests may
-	// address the API. An unspecified address (0.0.0.0 or ::) allows every IP
-	// address, "*" every name. Default: loopback only.
-	Hosts []string
-
-	// Stage is the name of the stage, shown on the page. Default: local.
-	Stage string
-	// Version is the program's version, for the OpenAPI document. Default: dev.
-	Version string
-	// StarterNotice gives the text that the page shows while only starter
-	// models are installed; empty when there is none. Default: none.
-	StarterNotice func() string
-	// Logger takes the causes of answers in the 500s. Default: silent.
-	Logger *slog.Logger
-}
-
 // API answers the calls of the contract and serves the page. It is an
 // http.Handler and safe for concurrent use.
 type API struct {
@@ -96,6 +45,11 @@ type API struct {
 	mux       *http.ServeMux
 	page      *page
 	manifests *manifestCache
+	inner     http.Handler
+	streams   *streams
+	quotas    *quotas
+	guard     *outward.Guard
+	imports   *imports
 	closing   chan struct{}
 	closeOnce sync.Once
 }
@@ -106,8 +60,12 @@ func New(cfg Config) (*API, error) {
 	if err := cfg.check(); err != nil {
 		return nil, fmt.Errorf("configure the API: %w", err)
 	}
-	a := &API{cfg: cfg, log: cfg.Logger, mux: http.NewServeMux(), closing: make(chan struct{})}
+	a := &API{cfg: cfg, log: slog.New(requestLog{cfg.Logger.Handler()}), mux: http.NewServeMux(), closing: make(chan struct{})}
 	a.manifests = newManifestCache(cfg.Objects, cfg.OutputsBucket)
+	a.streams = newStreams(cfg.Streams, cfg.StreamsPerOwner, cfg.Ledger.Get)
+	a.quotas = newQuotas(cfg.Ledger, cfg.BytesPerDay, cfg.JobsWaiting)
+	a.guard = outward.New(outward.Config{Networks: cfg.ImportNetworks, Resolver: cfg.Resolver})
+	a.imports = newImports(a)
 	var err error
 	if a.page, err = newPage(web.Files()); err != nil {
 		return nil, fmt.Errorf("load the page: %w", err)
@@ -115,17 +73,22 @@ func New(cfg Config) (*API, error) {
 	a.huma = humago.New(tree{a.mux}, a.humaConfig())
 	a.registerUploads()
 	a.registerMultipart()
+	a.registerImports()
 	a.registerJobs()
 	a.registerActions()
 	a.registerUnreadable()
 	a.registerEvents()
 	a.registerFiles()
 	a.registerStage()
-	a.mux.HandleFunc("GET /docs", a.serveDocs)
+	a.registerSignIn()
+	a.registerSharing()
+	a.document()
+	a.registerDocs()
 	a.mux.Handle("GET /{$}", a.page)
 	for name := range a.page.files {
 		a.mux.Handle("GET "+name, a.page)
 	}
+	a.inner = a.chain()
 	return a, nil
 }
 
@@ -133,8 +96,17 @@ func New(cfg Config) (*API, error) {
 func (a *API) Handler() http.Handler { return a }
 
 // Close ends the event streams, which would otherwise hold up a server that
-// shuts down. Other requests are not touched.
-func (a *API) Close() { a.closeOnce.Do(func() { close(a.closing) }) }
+// shuts down, and the imports, which the next process takes up. Other requests
+// are not touched.
+func (a *API) Close() {
+	a.closeOnce.Do(func() {
+		close(a.closing)
+		a.imports.close()
+	})
+}
+
+// Paths gives the described calls by their paths.
+func (a *API) Paths() map[string]*huma.PathItem { return a.huma.OpenAPI().Paths }
 
 // OpenAPI returns the OpenAPI 3.1 document as JSON.
 func (a *API) OpenAPI() ([]byte, error) {
@@ -143,69 +115,6 @@ func (a *API) OpenAPI() ([]byte, error) {
 		return nil, fmt.Errorf("encode the OpenAPI document: %w", err)
 	}
 	return doc, nil
-}
-
-func (c *Config) setDefaults() {
-	if len(c.Profiles) == 0 {
-		c.Profiles = []string{"trainer", "transcode", "pose", "silhouette"}
-	}
-	if c.DefaultProfile == "" {
-		c.DefaultProfile = "trainer"
-	}
-	if c.MaxBytes == 0 {
-		c.MaxBytes = 8 << 30
-	}
-	if c.MultipartAbove == 0 {
-		c.MultipartAbove = 64 << 20
-	}
-	if c.PartBytes == 0 {
-		c.PartBytes = 16 << 20
-	}
-	if c.Stage == "" {
-		c.Stage = "local"
-	}
-	if c.Version == "" {
-		c.Version = "dev"
-	}
-	if c.StarterNotice == nil {
-		c.StarterNotice = func() string { return "" }
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	if c.ObjectOrigins == nil && c.ObjectProxy == nil {
-		c.ObjectOrigins = []string{"https:"}
-	}
-}
-
-func (c *Config) check() error {
-	var errs []error
-	for name, missing := range map[string]bool{
-		"Ledger": c.Ledger == nil, "Queue": c.Queue == nil, "DeadLetters": c.DeadLetters == nil, "Signer": c.Signer == nil,
-		"Objects": c.Objects == nil, "Multipart": c.Multipart == nil,
-		"UploadsBucket": c.UploadsBucket == "", "OutputsBucket": c.OutputsBucket == "",
-	} {
-		if missing {
-			errs = append(errs, fmt.Errorf("%s is not set", name))
-		}
-	}
-	if !slices.Contains(c.Profiles, c.DefaultProfile) {
-		errs = append(errs, fmt.Errorf("the default profile %q is not among the profiles %q", c.DefaultProfile, c.Profiles))
-	}
-	for _, p := range c.Profiles {
-		if p == "" || strings.ContainsAny(p, "/\\=") {
-			errs = append(errs, fmt.Errorf("profile name %q cannot be part of an object key", p))
-		}
-	}
-	if c.MaxBytes < 0 || c.MultipartAbove < 0 {
-		errs = append(errs, errors.New("MaxBytes and MultipartAbove must be positive"))
-	}
-	if c.PartBytes < minPartBytes {
-		errs = append(errs, fmt.Errorf("PartBytes is %d, and S3 takes no part below %d bytes", c.PartBytes, minPartBytes))
-	} else if c.MaxBytes > maxParts*c.PartBytes {
-		errs = append(errs, fmt.Errorf("%d bytes in parts of %d are more than S3's %d parts; make PartBytes larger", c.MaxBytes, c.PartBytes, maxParts))
-	}
-	return errors.Join(errs...)
 }
 
 func (a *API) humaConfig() huma.Config {

@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -16,18 +15,23 @@ import (
 )
 
 const (
-	// watchEvery is how often the ledger is read while a client listens.
-	watchEvery = 500 * time.Millisecond
 	// heartbeatEvery keeps proxies from closing a quiet stream.
 	heartbeatEvery = 15 * time.Second
 	// sendWithin is how long one event may take to be written to a client.
 	sendWithin = 10 * time.Second
-	// watchFailures is how many reads in a row may fail before the stream ends.
-	watchFailures = 10
 )
 
 func (a *API) registerEvents() {
-	schema := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Job](), true, "Job")
+	data := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Job](), true, "Job")
+	event := &huma.Schema{
+		Type: huma.TypeObject, Required: []string{"event", "data"},
+		Properties: map[string]*huma.Schema{
+			"event": {Type: huma.TypeString, Enum: []any{"job"}},
+			"data": {Type: huma.TypeString, Description: "The job as JSON.", Extensions: map[string]any{
+				"contentMediaType": "application/json", "contentSchema": data,
+			}},
+		},
+	}
 	huma.Register(a.huma, huma.Operation{
 		OperationID: "job-events", Method: http.MethodGet, Path: "/v1/jobs/{id}/events", Tags: []string{"jobs"},
 		Summary: "State and progress as they change, as server-sent events",
@@ -35,7 +39,7 @@ func (a *API) registerEvents() {
 			"The stream ends after a final state. A client that was cut off begins anew: no event builds on an earlier one.",
 		Responses: map[string]*huma.Response{"200": {
 			Description: "The stream of events.",
-			Content:     map[string]*huma.MediaType{"text/event-stream": {Schema: schema}},
+			Content:     map[string]*huma.MediaType{"text/event-stream": {Schema: event}},
 		}},
 	}, a.jobEvents)
 }
@@ -45,7 +49,12 @@ func (a *API) jobEvents(ctx context.Context, in *JobPath) (*huma.StreamResponse,
 	if p != nil {
 		return nil, p
 	}
+	payer := payerFrom(ctx)
+	if p := a.streams.enter(payer); p != nil {
+		return nil, huma.ErrorWithHeaders(p, http.Header{"Retry-After": {"5"}})
+	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		defer a.streams.leave(payer)
 		_, w := humago.Unwrap(hc)
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.Header().Set("Cache-Control", "no-store")
@@ -60,15 +69,19 @@ func (a *API) jobEvents(ctx context.Context, in *JobPath) (*huma.StreamResponse,
 // has gone, or the API is closed. A client that has gone shows as a cancelled
 // context or a write that fails.
 func (a *API) watch(ctx context.Context, rec job.Record, s *stream) {
-	if s.write([]byte("retry: 2000\n\n")) != nil || s.job(rec) != nil {
+	now, err := snapshotOf(rec)
+	if err != nil {
+		a.log.ErrorContext(ctx, "event stream ended", "error", err)
 		return
 	}
-	poll := time.NewTicker(watchEvery)
-	defer poll.Stop()
+	if s.write([]byte("retry: 2000\n\n")) != nil || s.job(now) != nil || now.final {
+		return
+	}
+	changes, done := a.streams.listen(rec.ID)
+	defer done()
 	heartbeat := time.NewTicker(heartbeatEvery)
 	defer heartbeat.Stop()
-	failures := 0
-	for !rec.State.Final() {
+	for !now.final {
 		select {
 		case <-ctx.Done():
 			return
@@ -78,19 +91,12 @@ func (a *API) watch(ctx context.Context, rec job.Record, s *stream) {
 			if s.write([]byte(": still here\n\n")) != nil {
 				return
 			}
-		case <-poll.C:
-			next, err := a.cfg.Ledger.Get(ctx, rec.ID)
-			if err != nil || next.State == job.None {
-				if failures++; failures == watchFailures {
-					if ctx.Err() == nil {
-						a.log.WarnContext(ctx, "event stream ended: the job cannot be read", "job", rec.ID, "error", err)
-					}
-					return
-				}
-				continue
+		case next, ok := <-changes:
+			if !ok {
+				a.log.WarnContext(ctx, "event stream ended: the job cannot be read", "job", rec.ID)
+				return
 			}
-			failures, rec = 0, next
-			if s.job(rec) != nil {
+			if now = next; s.job(now) != nil {
 				return
 			}
 		}
@@ -104,17 +110,13 @@ type stream struct {
 	last    []byte
 }
 
-// job sends the record unless it is as it was sent last.
-func (s *stream) job(rec job.Record) error {
-	data, err := json.Marshal(view(rec))
-	if err != nil {
-		return fmt.Errorf("encode job %s: %w", rec.ID, err)
-	}
-	if bytes.Equal(data, s.last) {
+// job sends the job unless it is as it was sent last.
+func (s *stream) job(now snapshot) error {
+	if bytes.Equal(now.data, s.last) {
 		return nil
 	}
-	s.last = data
-	return s.write(fmt.Appendf(nil, "event: job\ndata: %s\n\n", data))
+	s.last = now.data
+	return s.write(fmt.Appendf(nil, "event: job\ndata: %s\n\n", now.data))
 }
 
 func (s *stream) write(event []byte) error {

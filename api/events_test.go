@@ -33,7 +33,7 @@ func listen(ctx context.Context, t *testing.T, ledger *apitest.Ledger) (lines *b
 	t.Helper()
 	store := apitest.NewStore("http://store.test")
 	a, err := api.New(api.Config{
-		Ledger: ledger, Queue: &apitest.Queue{}, DeadLetters: &apitest.DeadLetters{}, Signer: store, Objects: store, Multipart: store,
+		Ledger: ledger, Queue: &apitest.Queue{}, DeadLetters: &apitest.DeadLetters{}, Signer: store, Objects: store, Multipart: store, Intake: store, Notes: apitest.NewNotes(),
 		UploadsBucket: "up", OutputsBucket: "out",
 	})
 	if err != nil {

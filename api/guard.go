@@ -7,20 +7,32 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strings"
+	"time"
 )
 
 type originKey struct{}
 
-// ServeHTTP answers one request. The order is: recover, refuse foreign hosts
-// and origins, the object store under /s3/ (before any mux, which would clean
-// its paths), then the API and the page.
+type payerKey struct{}
+
+// bodyWithin is how long the body of a call may take to come.
+const bodyWithin = 5 * time.Second
+
+// ServeHTTP answers one request. The order is: recover, name the request,
+// refuse foreign hosts and origins, answer preflights, the object store under
+// /s3/ (before any mux, which would clean its paths), then the API and the page.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r = identify(w, r)
 	defer a.recover(w, r)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Referrer-Policy", "no-referrer")
+	a.hardened(w, r)
 	if p := a.refuse(r); p != nil {
 		writeProblem(w, p)
+		return
+	}
+	if a.allowOrigin(w, r) {
 		return
 	}
 	if a.cfg.ObjectProxy != nil && strings.HasPrefix(r.URL.EscapedPath(), "/s3/") {
@@ -29,7 +41,48 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Security-Policy", a.policy())
 	w.Header().Set("Cross-Origin-Opener-Policy", "same-origin")
-	r = r.WithContext(context.WithValue(r.Context(), originKey{}, originOf(r)))
+	r = r.WithContext(context.WithValue(r.Context(), originKey{}, a.originOf(r)))
+	a.inner.ServeHTTP(w, r)
+}
+
+// chain is what a call passes through once it is known where it comes from.
+func (a *API) chain() http.Handler {
+	return a.known(a.counted(a.logged(a.limited(a.permitted(a.bounded(a.repeatable(tagged(http.HandlerFunc(a.route)))))))))
+}
+
+// counted notes whom the request counts for.
+func (a *API) counted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), payerKey{}, a.payer(r))))
+	})
+}
+
+// payerFrom returns whom a request counts for.
+func payerFrom(ctx context.Context) string {
+	payer, _ := ctx.Value(payerKey{}).(string)
+	return payer
+}
+
+// bounded refuses a body that says that it is too large before any of it is
+// read, and stops reading one that does not say so.
+func (a *API) bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength > maxBody {
+			w.Header().Set("Connection", "close") // or the rest would be read to keep it
+			writeProblem(w, bodyTooLarge())
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, 2*maxBody)
+		next.ServeHTTP(w, r)
+	})
+}
+
+func bodyTooLarge() *Problem {
+	return problem(http.StatusRequestEntityTooLarge, "body-too-large", fmt.Sprintf("A request to the API carries at most %d bytes. Videos go to the URL of an upload.", maxBody))
+}
+
+// route finds the handler of a call.
+func (a *API) route(w http.ResponseWriter, r *http.Request) {
 	handler, pattern := a.mux.Handler(r)
 	if pattern == "" {
 		handler.ServeHTTP(&problemWriter{ResponseWriter: w, path: r.URL.Path, method: r.Method}, r)
@@ -59,6 +112,9 @@ func (a *API) refuse(r *http.Request) *Problem {
 	if !a.knownHost(r.Host) {
 		return problem(http.StatusForbidden, problemForbidden, fmt.Sprintf(
 			"This API is not addressed as %q. Use http://localhost or 127.0.0.1 with its port, or allow the name in its configuration.", r.Host))
+	}
+	if r.Header.Get("Origin") != "" && slices.Contains(a.cfg.CORSOrigins, r.Header.Get("Origin")) {
+		return nil
 	}
 	if err := http.NewCrossOriginProtection().Check(r); err != nil {
 		return problem(http.StatusForbidden, problemForbidden,
@@ -90,8 +146,8 @@ func (a *API) knownHost(hostport string) bool {
 }
 
 // originOf returns scheme and host as the client addressed us.
-func originOf(r *http.Request) string {
-	if r.TLS != nil {
+func (a *API) originOf(r *http.Request) string {
+	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" && a.fromProxy(r) {
 		return "https://" + r.Host
 	}
 	return "http://" + r.Host

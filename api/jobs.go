@@ -45,7 +45,7 @@ func (a *API) listJobs(ctx context.Context, in *listInput) (*listOutput, error) 
 	for _, s := range in.State {
 		filter.States = append(filter.States, job.State(s))
 	}
-	records, next, err := a.cfg.Ledger.List(ctx, filter, in.Limit, in.Cursor)
+	records, next, err := a.cfg.Ledger.List(ctx, a.readable(ctx, filter), in.Limit, in.Cursor)
 	if err != nil && in.Cursor != "" && job.KindOf(err) == job.Unsupported {
 		return nil, problem(http.StatusUnprocessableEntity, problemInvalid, "The cursor is not one that a list gave. Begin again without it.")
 	}
@@ -81,7 +81,7 @@ func (a *API) record(ctx context.Context, id string) (job.Record, *Problem) {
 	switch {
 	case err != nil:
 		return rec, a.broken(ctx, "read the job", err)
-	case rec.State == job.None:
+	case rec.State == job.None || !a.mayRead(ctx, rec): // Other owners' jobs are not there.
 		return rec, noJob(id)
 	default:
 		return rec, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -33,6 +34,22 @@ type PartSize struct {
 	Bytes  int64 `json:"bytes" minimum:"1"`
 }
 
+// CompleteRequest lists every part of an upload, in order.
+type CompleteRequest struct {
+	Parts []PartETag `json:"parts" minItems:"1" maxItems:"10000" nullable:"false"`
+}
+
+// PartsRequest names the parts that new URLs are wanted for.
+type PartsRequest struct {
+	Parts []PartSize `json:"parts" minItems:"1" maxItems:"10000" nullable:"false"`
+}
+
+// SignedParts are parts with URLs that are good for a while.
+type SignedParts struct {
+	Parts     []UploadPart `json:"parts" nullable:"false"`
+	ExpiresAt time.Time    `json:"expires_at" doc:"When the URLs cease to work."`
+}
+
 // UploadPath is how the calls of a multipart upload are addressed. The store's
 // own upload id in it is good for the one key that the id carries; together
 // they need no protection beyond what the store checks.
@@ -54,6 +71,10 @@ func (a *API) registerMultipart() {
 		OperationID: "sign-parts", Method: http.MethodPost, Path: "/v1/uploads/{id}/parts", Tags: []string{"uploads"},
 		Summary: "New URLs for parts whose old ones have expired",
 	}, a.signParts)
+	huma.Register(a.huma, huma.Operation{
+		OperationID: "list-parts", Method: http.MethodGet, Path: "/v1/uploads/{id}/parts", Tags: []string{"uploads"},
+		Summary: "The parts that have arrived", Description: "To go on with an upload that was broken off: send what is missing, to new URLs, and complete it with all.",
+	}, a.listParts)
 }
 
 func (a *API) startMultipart(ctx context.Context, u upload, put PutRequest) (*uploadOutput, error) {
@@ -103,11 +124,9 @@ func (a *API) presignParts(ctx context.Context, u upload, uploadID string, sizes
 
 func (a *API) completeUpload(ctx context.Context, in *struct {
 	UploadPath
-	Body struct {
-		Parts []PartETag `json:"parts" minItems:"1" maxItems:"10000" nullable:"false"`
-	}
+	Body CompleteRequest
 }) (*uploadStateOutput, error) {
-	u, ok := parseUpload(in.ID, a.cfg.Profiles)
+	u, ok := parseUpload(in.ID, OwnerFrom(ctx), a.cfg.Profiles)
 	if !ok {
 		return nil, noUpload()
 	}
@@ -134,13 +153,54 @@ func (a *API) completeUpload(ctx context.Context, in *struct {
 	return &uploadStateOutput{state}, nil
 }
 
+// StoredPart is a part that has arrived.
+type StoredPart struct {
+	Number int    `json:"number"`
+	Bytes  int64  `json:"bytes"`
+	ETag   string `json:"etag" doc:"The store's receipt, for completing; most stores make it of the part's MD5."`
+}
+
+// StoredParts is one page of the parts that have arrived, in order.
+type StoredParts struct {
+	Parts  []StoredPart `json:"parts" nullable:"false"`
+	Cursor string       `json:"cursor,omitempty" doc:"Give it back for the following page; absent on the last."`
+}
+
+type storedPartsOutput struct{ Body StoredParts }
+
+func (a *API) listParts(ctx context.Context, in *struct {
+	UploadPath
+	Limit  int `query:"limit" minimum:"1" maximum:"1000" default:"1000" doc:"How many at most."`
+	Cursor int `query:"cursor" minimum:"0" maximum:"10000" doc:"Of the page before."`
+}) (*storedPartsOutput, error) {
+	u, ok := parseUpload(in.ID, OwnerFrom(ctx), a.cfg.Profiles)
+	if !ok {
+		return nil, noUpload()
+	}
+	sent, err := a.cfg.Multipart.ListParts(ctx, a.cfg.UploadsBucket, u.key(), in.Upload, in.Cursor, in.Limit)
+	if err != nil && job.KindOf(err) == job.SourceGone {
+		return nil, uploadGone()
+	}
+	if err != nil {
+		return nil, a.broken(ctx, "list the parts of the upload", err)
+	}
+	out := &storedPartsOutput{StoredParts{Parts: make([]StoredPart, len(sent))}}
+	for i, part := range sent {
+		out.Body.Parts[i] = StoredPart(part)
+	}
+	if len(sent) == in.Limit {
+		out.Body.Cursor = strconv.Itoa(sent[len(sent)-1].Number)
+	}
+	return out, nil
+}
+
 func uploadGone() *Problem {
 	return problem(http.StatusGone, problemUploadGone,
 		"The store knows this upload no more, or a part of it is missing or differs: it was ended or thrown away. Begin a new upload.")
 }
 
 func (a *API) abortUpload(ctx context.Context, in *UploadPath) (*struct{}, error) {
-	u, ok := parseUpload(in.ID, a.cfg.Profiles)
+	u, ok := parseUpload(in.ID, OwnerFrom(ctx), a.cfg.Profiles)
 	if !ok {
 		return nil, noUpload()
 	}
@@ -151,20 +211,13 @@ func (a *API) abortUpload(ctx context.Context, in *UploadPath) (*struct{}, error
 	return nil, nil
 }
 
-type partsOutput struct {
-	Body struct {
-		Parts     []UploadPart `json:"parts" nullable:"false"`
-		ExpiresAt time.Time    `json:"expires_at"`
-	}
-}
+type partsOutput struct{ Body SignedParts }
 
 func (a *API) signParts(ctx context.Context, in *struct {
 	UploadPath
-	Body struct {
-		Parts []PartSize `json:"parts" minItems:"1" maxItems:"10000" nullable:"false"`
-	}
+	Body PartsRequest
 }) (*partsOutput, error) {
-	u, ok := parseUpload(in.ID, a.cfg.Profiles)
+	u, ok := parseUpload(in.ID, OwnerFrom(ctx), a.cfg.Profiles)
 	if !ok {
 		return nil, noUpload()
 	}
@@ -182,7 +235,5 @@ func (a *API) signParts(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, a.broken(ctx, "sign the parts of the upload", err)
 	}
-	out := &partsOutput{}
-	out.Body.Parts, out.Body.ExpiresAt = parts, expires
-	return out, nil
+	return &partsOutput{SignedParts{Parts: parts, ExpiresAt: expires}}, nil
 }

@@ -1,19 +1,16 @@
 package api
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"html/template"
 	"io/fs"
 	"mime"
 	"net/http"
 	"path"
-	"slices"
 	"strings"
 
-	"github.com/danielgtaylor/huma/v2"
+	"github.com/motionmill/motionmill/api/docs"
 )
 
 // page serves the files of package web, each with a hash of its content as its
@@ -38,12 +35,7 @@ func newPage(files fs.FS) (*page, error) {
 		if err != nil {
 			return err
 		}
-		kind := mime.TypeByExtension(path.Ext(name))
-		if path.Ext(name) == ".js" { // The system's table may say otherwise, and browsers insist.
-			kind = "text/javascript; charset=utf-8"
-		}
-		sum := sha256.Sum256(content)
-		p.files["/"+name] = asset{content: content, kind: kind, etag: `"` + hex.EncodeToString(sum[:8]) + `"`}
+		p.files["/"+name] = asset{content: content, kind: kindOf(name), etag: tagOf(content)}
 		return nil
 	})
 	if err != nil {
@@ -59,6 +51,33 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		file = p.files["/index.html"]
 	}
+	file.serve(w, r)
+}
+
+// kindOf returns the type of a file by its name.
+func kindOf(name string) string {
+	switch path.Ext(name) { // The system's table may say otherwise, and browsers insist.
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".html":
+		return "text/html; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case "":
+		return "text/plain; charset=utf-8"
+	default:
+		return mime.TypeByExtension(path.Ext(name))
+	}
+}
+
+// tagOf returns the ETag of a file's content.
+func tagOf(content []byte) string {
+	sum := sha256.Sum256(content)
+	return `"` + hex.EncodeToString(sum[:8]) + `"`
+}
+
+// serve answers with the file, unless the client has it.
+func (file asset) serve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", file.kind)
 	w.Header().Set("Cache-Control", "no-cache")
 	w.Header().Set("ETag", file.etag)
@@ -80,52 +99,14 @@ func (a *API) policy() string {
 		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }
 
-type docsCall struct {
-	Method, Path, Summary, Description string
-	Params                             []*huma.Param
-	Statuses                           []string
-}
-
-// serveDocs lists the calls as plain HTML made from the OpenAPI document.
-func (a *API) serveDocs(w http.ResponseWriter, r *http.Request) {
-	var calls []docsCall
-	for route, item := range a.huma.OpenAPI().Paths {
-		for method, op := range map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post} {
-			if op == nil {
-				continue
-			}
-			call := docsCall{Method: method, Path: route, Summary: op.Summary, Description: op.Description, Params: op.Parameters}
-			for status := range op.Responses {
-				call.Statuses = append(call.Statuses, status)
-			}
-			slices.Sort(call.Statuses)
-			calls = append(calls, call)
+// registerDocs serves the page on which people read and try the calls.
+func (a *API) registerDocs() {
+	for name, content := range docs.Files() {
+		file := asset{content: content, kind: kindOf(name), etag: tagOf(content)}
+		route := "GET /docs/" + name
+		if name == "index.html" {
+			route = "GET /docs"
 		}
+		a.mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) { file.serve(w, r) })
 	}
-	slices.SortFunc(calls, func(x, y docsCall) int { return strings.Compare(x.Path+x.Method, y.Path+y.Method) })
-	var body bytes.Buffer
-	err := docsTemplate().Execute(&body, map[string]any{"Version": a.cfg.Version, "Calls": calls})
-	if err != nil {
-		writeProblem(w, a.broken(r.Context(), "render the documentation", err))
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = w.Write(body.Bytes()) // A client that has gone misses nothing.
-}
-
-func docsTemplate() *template.Template {
-	return template.Must(template.New("docs").Parse(`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Motionmill API</title><link rel="icon" href="data:,"><link rel="stylesheet" href="/style.css"></head>
-<body class="docs"><main>
-<h1>Motionmill API <small>{{.Version}}</small></h1>
-<p>The whole description, with every field, is <a href="/openapi.json">openapi.json</a> (OpenAPI 3.1). <a href="/">Back to the page</a>.</p>
-{{range .Calls}}<section>
-<h2><code>{{.Method}} {{.Path}}</code></h2>
-<p><strong>{{.Summary}}.</strong> {{.Description}}</p>
-{{if .Params}}<ul>{{range .Params}}<li><code>{{.Name}}</code> ({{.In}}{{if .Required}}, required{{end}}) {{.Description}}</li>{{end}}</ul>{{end}}
-<p>Answers: {{range .Statuses}}<code>{{.}}</code> {{end}}</p>
-</section>{{end}}
-</main></body></html>
-`))
 }

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"errors"
+	"io"
 	"time"
 
 	"github.com/motionmill/motionmill/job"
@@ -66,6 +68,34 @@ type Multipart interface {
 	CompleteMultipart(ctx context.Context, bucket, key, uploadID string, parts []DonePart) error
 	// AbortMultipart throws away the parts that were sent.
 	AbortMultipart(ctx context.Context, bucket, key, uploadID string) error
+	// ListParts gives up to limit of the parts that have been sent and whose
+	// numbers are greater than after, in order.
+	ListParts(ctx context.Context, bucket, key, uploadID string, after, limit int) ([]SentPart, error)
+}
+
+// Intake stores what the API fetches itself.
+type Intake interface {
+	// Take stores a body under a key as it is read, whole or not at all. Bytes
+	// is its length, 0 when it is not known. A key that has an object is an error
+	// with ErrTaken in its chain.
+	Take(ctx context.Context, put PutRequest, body io.Reader) error
+}
+
+// ErrTaken tells that a key has an object already.
+var ErrTaken = errors.New("the key has an object")
+
+// Notes keeps small documents where every replica of the API sees them. Names
+// are of letters, digits, hyphens and slashes.
+type Notes interface {
+	// ReadNote gives a note; one that is not there is an error of kind job.SourceGone.
+	ReadNote(ctx context.Context, name string) ([]byte, error)
+	// CreateNote writes a note unless there is one of the name, which it then
+	// leaves as it is and returns false.
+	CreateNote(ctx context.Context, name string, text []byte) (bool, error)
+	// RemoveNote removes a note; one that is not there is no error.
+	RemoveNote(ctx context.Context, name string) error
+	// ListNotes gives the names that begin with prefix.
+	ListNotes(ctx context.Context, prefix string) ([]string, error)
 }
 
 // PutRequest describes the one upload that a signature allows.
@@ -115,6 +145,14 @@ type Signed struct {
 	Headers map[string]string
 	// ExpiresAt is when the URL ceases to work.
 	ExpiresAt time.Time
+}
+
+// SentPart is a part that lies in the store.
+type SentPart struct {
+	Number int
+	Bytes  int64
+	// ETag is the store's receipt, as the part's upload was answered.
+	ETag string
 }
 
 // DonePart is a part that the store has acknowledged.

@@ -31,6 +31,11 @@ const (
 	problemInternal     = "internal"
 	problemNoFile       = "no-such-file"
 	problemUploadGone   = "upload-gone"
+	problemRate         = "too-many-requests"
+	problemQuota        = "quota"
+	problemAddress      = "address-not-public"
+	problemInProgress   = "in-progress"
+	problemKeyReused    = "idempotency-key-reused"
 )
 
 // typeOf names problems that only a status is known of.
@@ -67,17 +72,25 @@ func problem(status int, name, detail string, errs ...*huma.ErrorDetail) *Proble
 
 // nameProblem gives the framework's own errors their type. A body that is not
 // JSON comes from it as a validation error; it is told apart by its status.
-func nameProblem(_ huma.Context, status string, v any) (any, error) {
-	if p, ok := v.(*Problem); ok && p.Type == "" {
-		if code, err := strconv.Atoi(status); err == nil {
-			p.Type = typeOf(code)
-		}
+func nameProblem(hc huma.Context, status string, v any) (any, error) {
+	p, ok := v.(*Problem)
+	if !ok {
+		return v, nil
+	}
+	if code, err := strconv.Atoi(status); err == nil && p.Type == "" {
+		p.Type = typeOf(code)
+	}
+	if id := RequestFrom(hc.Context()); id != "" {
+		p.Instance = requestPrefix + id
 	}
 	return v, nil
 }
 
 // writeProblem answers outside the framework.
 func writeProblem(w http.ResponseWriter, p *Problem) {
+	if id := w.Header().Get(RequestHeader); id != "" {
+		p.Instance = requestPrefix + id
+	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(p.Status)

@@ -14,6 +14,7 @@ type Stage struct {
 	Profiles       []string `json:"profiles" nullable:"false"`
 	DefaultProfile string   `json:"default_profile"`
 	MaxBytes       int64    `json:"max_bytes" doc:"Size of the largest upload in bytes."`
+	SignIn         string   `json:"sign_in" enum:"none,password,token" doc:"How people get in: not at all, by POST /v1/auth/login, or with a token of an identity provider."`
 	Notice         string   `json:"notice,omitempty" doc:"What people should know of the installed models."`
 }
 
@@ -32,7 +33,7 @@ func (a *API) registerStage() {
 	}, func(context.Context, *struct{}) (*stageOutput, error) {
 		return &stageOutput{Stage{
 			Stage: a.cfg.Stage, Version: a.cfg.Version, Profiles: a.cfg.Profiles, DefaultProfile: a.cfg.DefaultProfile,
-			MaxBytes: a.cfg.MaxBytes, Notice: a.cfg.StarterNotice(),
+			MaxBytes: a.cfg.MaxBytes, SignIn: a.signIn(), Notice: a.cfg.StarterNotice(),
 		}}, nil
 	})
 	huma.Register(a.huma, huma.Operation{

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -24,22 +25,12 @@ type stage struct {
 	queue  *apitest.Queue
 	dead   *apitest.DeadLetters
 	store  *apitest.Store
+	notes  *apitest.Notes
 }
 
 func newStage(t *testing.T, change ...func(*api.Config)) *stage {
 	t.Helper()
-	s := &stage{ledger: apitest.NewLedger(), queue: &apitest.Queue{}, dead: &apitest.DeadLetters{}, store: apitest.NewStore("http://store.test")}
-	cfg := api.Config{
-		Ledger: s.ledger, Queue: s.queue, DeadLetters: s.dead, Signer: s.store, Objects: s.store, Multipart: s.store,
-		UploadsBucket: "up", OutputsBucket: "out",
-	}
-	for _, f := range change {
-		f(&cfg)
-	}
-	var err error
-	if s.api, err = api.New(cfg); err != nil {
-		t.Fatal(err)
-	}
+	s := newStageInBubble(t, change...)
 	server := httptest.NewServer(s.api.Handler())
 	t.Cleanup(func() {
 		s.api.Close()
@@ -153,4 +144,49 @@ func record(id string, state job.State) job.Record {
 		ID: id, Profile: "trainer", State: state, Fence: 3, Attempt: 2, CreatedAt: created, UpdatedAt: created,
 		Source: job.Source{Bucket: "up", Key: "uploads/0/Kniebeuge seitlich.mp4", ETag: "e", Bytes: 1000},
 	}
+}
+
+// newStageInBubble is a stage without a server, for tests of fake time, in
+// which real connections do not work.
+func newStageInBubble(t *testing.T, change ...func(*api.Config)) *stage {
+	t.Helper()
+	s := &stage{
+		ledger: apitest.NewLedger(), queue: &apitest.Queue{}, dead: &apitest.DeadLetters{}, store: apitest.NewStore("http://store.test"), notes: apitest.NewNotes(),
+	}
+	cfg := api.Config{
+		Ledger: s.ledger, Queue: s.queue, DeadLetters: s.dead, Signer: s.store, Objects: s.store, Multipart: s.store, Intake: s.store, Notes: s.notes,
+		UploadsBucket: "up", OutputsBucket: "out",
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	var err error
+	if s.api, err = api.New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// do makes a request without a connection.
+func (s *stage) do(t *testing.T, method, path, body string, headers ...string) answer {
+	t.Helper()
+	return s.doIn(t.Context(), t, method, path, body, headers...)
+}
+
+func (s *stage) doIn(ctx context.Context, t *testing.T, method, path, body string, headers ...string) answer {
+	t.Helper()
+	req := httptest.NewRequestWithContext(ctx, method, "http://localhost"+path, strings.NewReader(body))
+	req.Header.Set("Content-Type", "application/json")
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	s.api.ServeHTTP(w, req)
+	a := answer{status: w.Code, header: w.Header(), raw: w.Body.String()}
+	if strings.Contains(w.Header().Get("Content-Type"), "json") && w.Body.Len() > 0 {
+		if err := json.Unmarshal(w.Body.Bytes(), &a.body); err != nil {
+			t.Fatalf("%s %s answered %q: %v", method, path, a.raw, err)
+		}
+	}
+	return a
 }

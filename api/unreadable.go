@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -12,17 +13,19 @@ import (
 	"github.com/motionmill/motionmill/job"
 )
 
-const (
-	// unreadableShown is how many unreadable messages one answer holds.
-	unreadableShown = 100
-	// unreadableBody is how many bytes of a body are shown.
-	unreadableBody = 2 << 10
-)
+// unreadableBody is how many bytes of a body are shown.
+const unreadableBody = 2 << 10
 
 // Unreadable is what the dead-letter queue holds besides dead jobs.
 type Unreadable struct {
-	Count    int                 `json:"count" doc:"How many there are."`
-	Messages []UnreadableMessage `json:"messages" nullable:"false" doc:"The oldest of them, 100 at most."`
+	Count    int                 `json:"count" doc:"How many there are in all."`
+	Messages []UnreadableMessage `json:"messages" nullable:"false" doc:"One page of them, the oldest first."`
+	Cursor   string              `json:"cursor,omitempty" doc:"Give it back for the following page; absent on the last."`
+}
+
+type unreadableInput struct {
+	Limit  int `query:"limit" minimum:"1" maximum:"200" default:"100" doc:"How many at most."`
+	Cursor int `query:"cursor" minimum:"0" maximum:"1000000000" doc:"Of the page before."`
 }
 
 // UnreadableMessage is a message that a worker could make nothing of.
@@ -59,15 +62,19 @@ func (a *API) registerUnreadable() {
 	}, a.discardUnreadable)
 }
 
-func (a *API) listUnreadable(ctx context.Context, _ *struct{}) (*unreadableOutput, error) {
+func (a *API) listUnreadable(ctx context.Context, in *unreadableInput) (*unreadableOutput, error) {
 	out := &unreadableOutput{Unreadable{Messages: []UnreadableMessage{}}}
+	end := in.Cursor + in.Limit
 	err := a.eachUnreadable(ctx, func(m UnreadableMessage) {
-		if out.Body.Count++; out.Body.Count <= unreadableShown {
+		if out.Body.Count++; out.Body.Count > in.Cursor && out.Body.Count <= end {
 			out.Body.Messages = append(out.Body.Messages, m)
 		}
 	})
 	if err != nil {
 		return nil, a.broken(ctx, "look through the dead-letter queue", err)
+	}
+	if out.Body.Count > end {
+		out.Body.Cursor = strconv.Itoa(end)
 	}
 	return out, nil
 }

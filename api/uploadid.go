@@ -32,34 +32,47 @@ var tokenEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithP
 type upload struct {
 	// token is unique and sorts by time: 48 bits of milliseconds, 80 of chance.
 	token string
+	// owner is empty where nobody is known by name.
+	owner string
 	// profile is empty for the default one.
 	profile string
 	name    string
 }
 
-func newUpload(profile, name string) upload {
+func newUpload(owner, profile, name string) upload {
+	return upload{token: newToken(), owner: owner, profile: profile, name: safeName(name)}
+}
+
+// newToken returns 26 letters and digits that nobody has seen before; later
+// ones sort behind.
+func newToken() string {
 	var raw [16]byte
 	binary.BigEndian.PutUint64(raw[:8], uint64(time.Now().UnixMilli())<<16)
 	_, _ = rand.Read(raw[6:]) // crypto/rand's Read never fails
-	return upload{token: tokenEncoding.EncodeToString(raw[:]), profile: profile, name: safeName(name)}
+	return tokenEncoding.EncodeToString(raw[:])
 }
 
 // key returns the object key that the upload is signed for.
 func (u upload) key() string {
-	if u.profile == "" {
-		return "uploads/" + u.token + "/" + u.name
+	key := "uploads/"
+	if u.owner != "" {
+		key += ownerFolder + ownerEncoding.EncodeToString([]byte(u.owner)) + "/"
 	}
-	return "uploads/" + profileFolder + u.profile + "/" + u.token + "/" + u.name
+	if u.profile != "" {
+		key += profileFolder + u.profile + "/"
+	}
+	return key + u.token + "/" + u.name
 }
 
-// id returns the opaque id that clients are given.
+// id returns the opaque id that clients are given. The owner is not in it: an
+// id leads to the uploads of whoever asks, and to nobody else's.
 func (u upload) id() string {
 	return u.token + "." + base64.RawURLEncoding.EncodeToString([]byte(u.profile+"/"+u.name))
 }
 
-// parseUpload reads an id back. Only ids that id could have made pass, so no
-// id leads outside the folder of uploads.
-func parseUpload(id string, profiles []string) (upload, bool) {
+// parseUpload reads an id back, as one of owner's uploads. Only ids that id
+// could have made pass, so no id leads outside the folder of uploads.
+func parseUpload(id, owner string, profiles []string) (upload, bool) {
 	token, rest, ok := strings.Cut(id, ".")
 	if !ok || len(token) != tokenLength {
 		return upload{}, false
@@ -72,7 +85,7 @@ func parseUpload(id string, profiles []string) (upload, bool) {
 		return upload{}, false
 	}
 	profile, name, ok := strings.Cut(string(text), "/")
-	u := upload{token: token, profile: profile, name: name}
+	u := upload{token: token, owner: owner, profile: profile, name: name}
 	if !ok || safeName(name) != name || u.id() != id || profile != "" && !slices.Contains(profiles, profile) {
 		return upload{}, false
 	}

@@ -34,16 +34,16 @@ func TestSafeName(t *testing.T) {
 func TestUploadIDComesBack(t *testing.T) {
 	profiles := []string{"trainer", "pose"}
 	rapid.Check(t, func(t *rapid.T) {
-		u := newUpload(rapid.SampledFrom([]string{"", "pose"}).Draw(t, "profile"), rapid.String().Draw(t, "name"))
+		u := newUpload(rapid.SampledFrom([]string{"", "auth0|5 é/.."}).Draw(t, "owner"), rapid.SampledFrom([]string{"", "pose"}).Draw(t, "profile"), rapid.String().Draw(t, "name"))
 		if len(u.name) == 0 || len(u.name) > maxName || !utf8.ValidString(u.name) || u.name[0] == '.' ||
 			strings.ContainsFunc(u.name, func(r rune) bool { return r == '/' || r == '\\' || unicode.IsControl(r) }) {
 			t.Fatalf("name %q is not safe", u.name)
 		}
-		back, ok := parseUpload(u.id(), profiles)
+		back, ok := parseUpload(u.id(), u.owner, profiles)
 		if !ok || back != u {
 			t.Fatalf("%+v came back as %+v, %t", u, back, ok)
 		}
-		if _, ok := parseUpload(u.id(), []string{"trainer"}); ok && u.profile != "" {
+		if _, ok := parseUpload(u.id(), u.owner, []string{"trainer"}); ok && u.profile != "" {
 			t.Fatalf("an id of a profile that is not known was taken")
 		}
 	})
@@ -52,7 +52,7 @@ func TestUploadIDComesBack(t *testing.T) {
 func TestParseUploadTakesOnlyItsOwn(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		id := rapid.String().Draw(t, "id")
-		if u, ok := parseUpload(id, []string{"pose"}); ok && u.id() != id {
+		if u, ok := parseUpload(id, "", []string{"pose"}); ok && u.id() != id {
 			t.Fatalf("%q was read as %+v", id, u)
 		}
 	})

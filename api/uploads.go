@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -46,6 +47,13 @@ type UploadState struct {
 	Job   string `json:"job,omitempty" doc:"The id of its job, once a worker has read the notification."`
 }
 
+const (
+	// maxMetadata is S3's limit for the metadata of an object, in bytes.
+	maxMetadata = 2 << 10
+	// partsWithin is how long an upload in parts counts before it has arrived.
+	partsWithin = 24 * time.Hour
+)
+
 // States of an upload.
 const (
 	UploadWaiting  = "waiting"
@@ -84,16 +92,20 @@ func (a *API) createUpload(ctx context.Context, in *struct{ Body NewUpload }) (*
 	if p := a.checkUpload(in.Body); p != nil {
 		return nil, p
 	}
-	profile := in.Body.Profile
-	if profile == a.cfg.DefaultProfile {
-		profile = ""
+	u := a.newUpload(ctx, in.Body)
+	large := in.Body.Bytes > a.cfg.MultipartAbove
+	within := signedFor
+	if large {
+		within = partsWithin
 	}
-	u := newUpload(profile, in.Body.Name)
+	if p := a.afford(ctx, u, in.Body.Bytes, within); p != nil {
+		return nil, p
+	}
 	put := PutRequest{
 		Bucket: a.cfg.UploadsBucket, Key: u.key(), Bytes: in.Body.Bytes, Type: in.Body.Type,
-		Metadata: in.Body.Metadata, NoOverwrite: true, Expires: signedFor,
+		Metadata: withRequest(in.Body.Metadata, RequestFrom(ctx)), NoOverwrite: true, Expires: signedFor,
 	}
-	if in.Body.Bytes > a.cfg.MultipartAbove {
+	if large {
 		return a.startMultipart(ctx, u, put)
 	}
 	signed, err := a.cfg.Signer.PresignPut(ctx, put)
@@ -104,6 +116,38 @@ func (a *API) createUpload(ctx context.Context, in *struct{ Body NewUpload }) (*
 		ID: u.id(), Key: u.key(), Method: signed.Method, URL: a.publicURL(ctx, signed.URL),
 		Headers: clientHeaders(signed.Headers), ExpiresAt: signed.ExpiresAt.UTC(),
 	}}, nil
+}
+
+// newUpload chooses where an upload of the caller's goes.
+func (a *API) newUpload(ctx context.Context, n NewUpload) upload {
+	profile := n.Profile
+	if profile == a.cfg.DefaultProfile {
+		profile = ""
+	}
+	return newUpload(OwnerFrom(ctx), profile, n.Name)
+}
+
+// withRequest adds the id of the request to an object's metadata, if there is
+// room for it.
+func withRequest(metadata map[string]string, request string) map[string]string {
+	if request == "" || sizeOf(metadata)+len(requestMetadata)+len(request) > maxMetadata {
+		return metadata
+	}
+	with := maps.Clone(metadata)
+	if with == nil {
+		with = map[string]string{}
+	}
+	with[requestMetadata] = request
+	return with
+}
+
+// sizeOf is the size of metadata as S3 reckons it, in bytes.
+func sizeOf(metadata map[string]string) int {
+	size := 0
+	for name, value := range metadata {
+		size += len(name) + len(value)
+	}
+	return size
 }
 
 // checkUpload finds everything that is wrong with a request for an upload.
@@ -122,9 +166,7 @@ func (a *API) checkUpload(n NewUpload) *Problem {
 	if n.Profile != "" && !slices.Contains(a.cfg.Profiles, n.Profile) {
 		wrong("profile", "must be one of "+strings.Join(a.cfg.Profiles, ", "), n.Profile)
 	}
-	size := 0
 	for name, value := range n.Metadata {
-		size += len(name) + len(value)
 		if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
 			wrong("metadata", "names must be of a-z, 0-9 and -", name)
 		}
@@ -132,7 +174,7 @@ func (a *API) checkUpload(n NewUpload) *Problem {
 			wrong("metadata."+name, "must be printable ASCII without blanks around it", value)
 		}
 	}
-	if size > 2<<10 {
+	if size := sizeOf(n.Metadata); size > maxMetadata {
 		wrong("metadata", "must not be larger than 2048 bytes in all", size)
 	}
 	if len(errs) > 0 {
@@ -146,7 +188,7 @@ type uploadStateOutput struct{ Body UploadState }
 func (a *API) getUpload(ctx context.Context, in *struct {
 	ID string `path:"id" maxLength:"512"`
 }) (*uploadStateOutput, error) {
-	u, ok := parseUpload(in.ID, a.cfg.Profiles)
+	u, ok := parseUpload(in.ID, OwnerFrom(ctx), a.cfg.Profiles)
 	if !ok {
 		return nil, noUpload()
 	}
@@ -183,34 +225,40 @@ func (a *API) uploadState(ctx context.Context, u upload) (UploadState, *Problem)
 	return state, nil
 }
 
-type presignedURLOutput struct {
-	Body struct {
-		URL string `json:"url"`
-	}
+// PresignedURL is the answer of the older form.
+type PresignedURL struct {
+	URL string `json:"url"`
 }
+
+type presignedURLOutput struct{ Body PresignedURL }
 
 // olderInput reads a body that need not be JSON, nor be there at all.
 type olderInput struct{ name string }
 
 // Resolve takes the file's name from the body.
 func (in *olderInput) Resolve(hc huma.Context) []error {
-	body, err := io.ReadAll(io.LimitReader(hc.BodyReader(), maxBody))
+	_ = hc.SetReadDeadline(time.Now().Add(bodyWithin)) // Recorders of tests have none.
+	body, err := io.ReadAll(io.LimitReader(hc.BodyReader(), maxBody+1))
+	if len(body) > maxBody {
+		return []error{bodyTooLarge()}
+	}
 	if err != nil {
-		return []error{problem(http.StatusBadRequest, "malformed", "The body broke off.")}
+		return []error{problem(http.StatusRequestTimeout, "timeout", "The body did not come in time, or broke off.")}
 	}
 	in.name = olderName(body)
 	return nil
 }
 
 func (a *API) presignedURL(ctx context.Context, in *olderInput) (*presignedURLOutput, error) {
-	u := newUpload("", in.name)
+	u := newUpload(OwnerFrom(ctx), "", in.name)
+	if p := a.afford(ctx, u, 0, signedFor); p != nil {
+		return nil, p
+	}
 	signed, err := a.cfg.Signer.PresignPut(ctx, PutRequest{Bucket: a.cfg.UploadsBucket, Key: u.key(), Expires: signedFor})
 	if err != nil {
 		return nil, a.broken(ctx, "sign the upload", err)
 	}
-	out := &presignedURLOutput{}
-	out.Body.URL = a.publicURL(ctx, signed.URL)
-	return out, nil
+	return &presignedURLOutput{PresignedURL{URL: a.publicURL(ctx, signed.URL)}}, nil
 }
 
 // olderName finds the file's name in a body of the older form, whose clients

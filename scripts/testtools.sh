@@ -10,6 +10,7 @@ has_part() { cat "${@:2}" | cmp -s - "$tools_dir/$1.installed"; }
 python_files=("$here/testtools.txt")
 elasticmq_files=("$here"/elasticmq/{pom.xml,jars.sha256,Server.java,logback.xml})
 dynalite_files=("$here"/dynalite/{package.json,package-lock.json})
+hlsplay_files=("$here"/hlsplay/{package.json,package-lock.json,play.mjs})
 peer_files=("$here"/../bench/peer/{package.json,package-lock.json,consumer.mjs})
 
 has_python_tools() { has_part python "${python_files[@]}"; }
@@ -36,6 +37,7 @@ part() {
 fetch_test_tools() {
   part "moto, the AWS command line and Node.js" python install_python_tools "${python_files[@]}"
   part "dynalite" dynalite install_dynalite "${dynalite_files[@]}"
+  part "hls.js" hlsplay install_hlsplay "${hlsplay_files[@]}"
   if has_elasticmq || has_java; then
     part "ElasticMQ" elasticmq install_elasticmq "${elasticmq_files[@]}"
   else
@@ -57,6 +59,9 @@ install_python_tools() {
 }
 
 install_dynalite() { install_node_program dynalite node_modules/dynalite/cli.js "${dynalite_files[@]}"; }
+
+# hlsplay plays HLS with hls.js in Chromium, which is the system's own; without it tests skip.
+install_hlsplay() { install_node_program hlsplay play.mjs "${hlsplay_files[@]}"; }
 
 install_peer() { install_node_program sqs-consumer consumer.mjs "${peer_files[@]}"; }
 

@@ -9,6 +9,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -99,7 +100,8 @@ func (l *Ledger) List(_ context.Context, f job.Filter, limit int, cursor string)
 	}
 	var found []job.Record
 	for _, rec := range l.records {
-		if (len(f.States) == 0 || slices.Contains(f.States, rec.State)) && (f.Profile == "" || f.Profile == rec.Profile) {
+		if (len(f.States) == 0 || slices.Contains(f.States, rec.State)) && (f.Profile == "" || f.Profile == rec.Profile) &&
+			strings.HasPrefix(rec.Source.Key, f.KeyPrefix) {
 			found = append(found, rec)
 		}
 	}
@@ -109,7 +111,7 @@ func (l *Ledger) List(_ context.Context, f job.Filter, limit int, cursor string)
 	start := 0
 	if cursor != "" {
 		var err error
-		if start, err = strconv.Atoi(cursor); err != nil {
+		if start, err = strconv.Atoi(cursor); err != nil || start < 0 {
 			return nil, "", job.Fail(job.Unsupported, "list jobs", "cursor "+cursor, "", "", err)
 		}
 	}

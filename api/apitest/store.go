@@ -39,8 +39,9 @@ type Store struct {
 }
 
 type object struct {
-	body []byte
-	kind string
+	body     []byte
+	kind     string
+	metadata map[string]string
 }
 
 type grant struct {
@@ -293,7 +294,13 @@ func (s *Store) takeObject(w http.ResponseWriter, r *http.Request, g grant) {
 		http.Error(w, "PreconditionFailed", http.StatusPreconditionFailed)
 		return
 	}
-	s.receive(bucket, key, object{body: body, kind: r.Header.Get("Content-Type")})
+	metadata := map[string]string{}
+	for name, values := range r.Header {
+		if rest, ok := strings.CutPrefix(strings.ToLower(name), "x-amz-meta-"); ok {
+			metadata[rest] = values[0]
+		}
+	}
+	s.receive(bucket, key, object{body: body, kind: r.Header.Get("Content-Type"), metadata: metadata})
 }
 
 func etagOf(body []byte) string {

@@ -6,17 +6,21 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
+	random "math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
 	"time"
+
+	"github.com/motionmill/motionmill/api"
 )
 
 // Config says which API to talk to.
@@ -31,14 +35,22 @@ type Config struct {
 	Tries int
 	// Pause is the wait before the second try; it doubles with each. Default: 500 ms.
 	Pause time.Duration
+	// Token, when set, is sent to the API as a bearer token, and to nobody else.
+	Token string
+	// ResumeDir is a folder for notes of uploads in parts, with which one that
+	// was broken off is gone on with. Default: one that breaks off is thrown away.
+	ResumeDir string
 }
 
 // Client is safe for concurrent use.
 type Client struct {
-	base  *url.URL
-	http  *http.Client
-	tries int
-	pause time.Duration
+	base   *url.URL
+	http   *http.Client
+	direct *http.Client // It follows no redirect.
+	tries  int
+	pause  time.Duration
+	token  string
+	resume string
 }
 
 // callWithin bounds a call that moves no file.
@@ -64,7 +76,11 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Pause == 0 {
 		cfg.Pause = 500 * time.Millisecond
 	}
-	return &Client{base: base, http: cfg.HTTP, tries: cfg.Tries, pause: cfg.Pause}, nil
+	direct := *cfg.HTTP
+	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Client{
+		base: base, http: cfg.HTTP, direct: &direct, tries: cfg.Tries, pause: cfg.Pause, token: cfg.Token, resume: cfg.ResumeDir,
+	}, nil
 }
 
 // Problem is an error that the API answered (RFC 9457).
@@ -127,6 +143,25 @@ func (c *Client) resolve(ref string) (string, error) {
 
 // call makes one call with JSON in and out (either may be nil).
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
+	return c.keyed(ctx, method, path, "", in, out)
+}
+
+// post makes a call that does something. It is tried again when its answer was
+// lost, under one key, so that it is done once.
+func (c *Client) post(ctx context.Context, path string, in, out any) error {
+	key := rand.Text()
+	return c.again(ctx, func(int) error {
+		err := c.keyed(ctx, http.MethodPost, path, key, in, out)
+		var dial *net.OpError
+		if errors.As(err, &dial) && dial.Op == "dial" {
+			return final{err} // Nobody is there, and people wait.
+		}
+		return err
+	})
+}
+
+// keyed makes one call under an idempotency key, if there is one.
+func (c *Client) keyed(ctx context.Context, method, path, key string, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, callWithin)
 	defer cancel()
 	var body io.Reader
@@ -137,16 +172,15 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 		}
 		body = bytes.NewReader(data)
 	}
-	target, err := c.resolve(path)
+	req, err := c.request(ctx, method, path, body)
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, method, target, body)
-	if err != nil {
-		return fmt.Errorf("make a request to %s: %w", path, err)
-	}
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if key != "" {
+		req.Header.Set(api.IdempotencyHeader, key)
 	}
 	resp, err := c.do(req)
 	if err != nil {
@@ -162,9 +196,34 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 	return nil
 }
 
-// do sends a request and turns every answer of 400 and above into an error.
-func (c *Client) do(req *http.Request) (*http.Response, error) {
-	resp, err := c.http.Do(req)
+// request makes a request to the API.
+func (c *Client) request(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
+	target, err := c.resolve(path)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target, body)
+	if err != nil {
+		return nil, fmt.Errorf("make a request to %s: %w", path, err)
+	}
+	if c.token != "" && req.URL.Host == c.base.Host {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	return req, nil
+}
+
+// do sends a request to the API.
+func (c *Client) do(req *http.Request) (*http.Response, error) { return c.send(c.http, req) }
+
+// final marks an error that is not to be tried again.
+type final struct{ error }
+
+// Unwrap returns the error.
+func (f final) Unwrap() error { return f.error }
+
+// send sends a request and turns every answer of 400 and above into an error.
+func (c *Client) send(by *http.Client, req *http.Request) (*http.Response, error) {
+	resp, err := by.Do(req)
 	if err != nil {
 		if cause := req.Context().Err(); errors.Is(cause, context.Canceled) {
 			return nil, fmt.Errorf("%s %s: %w", req.Method, req.URL.Path, cause)
@@ -205,7 +264,11 @@ func drain(resp *http.Response) {
 func passing(err error) bool {
 	var p *Problem
 	if errors.As(err, &p) {
-		return p.Status >= 500 || p.Status == http.StatusRequestTimeout || p.Status == http.StatusTooManyRequests
+		return p.Type == api.ProblemPrefix+"in-progress" || p.Status >= 500 || p.Status == http.StatusRequestTimeout || p.Status == http.StatusTooManyRequests
+	}
+	var ended final
+	if errors.As(err, &ended) {
+		return false
 	}
 	var local *fs.PathError // of the disk here, as LinkError
 	var link *os.LinkError
@@ -227,7 +290,7 @@ func (c *Client) again(ctx context.Context, f func(try int) error) error {
 
 // wait passes between half of d and d, or until ctx ends.
 func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d/2 + rand.N(d/2+1))
+	timer := time.NewTimer(d/2 + random.N(d/2+1))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

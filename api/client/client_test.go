@@ -31,6 +31,9 @@ type stage struct {
 	dead   *apitest.DeadLetters
 	store  *apitest.Store
 	api    *api.API
+	url    string
+	// seen, when set, is shown every request to the API.
+	seen func(*http.Request)
 	// down, while true, has every request to the API dropped.
 	down atomic.Bool
 }
@@ -42,7 +45,7 @@ func newStage(t *testing.T, change ...func(*api.Config)) *stage {
 	t.Cleanup(objects.Close)
 	s.store.SetBase(objects.URL)
 	cfg := api.Config{
-		Ledger: s.ledger, Queue: s.queue, DeadLetters: s.dead, Signer: s.store, Objects: s.store, Multipart: s.store,
+		Ledger: s.ledger, Queue: s.queue, DeadLetters: s.dead, Signer: s.store, Objects: s.store, Multipart: s.store, Intake: s.store, Notes: apitest.NewNotes(),
 		UploadsBucket: "up", OutputsBucket: "out",
 	}
 	for _, f := range change {
@@ -56,8 +59,12 @@ func newStage(t *testing.T, change ...func(*api.Config)) *stage {
 		if s.down.Load() {
 			panic(http.ErrAbortHandler)
 		}
+		if s.seen != nil {
+			s.seen(r)
+		}
 		s.api.ServeHTTP(w, r)
 	}))
+	s.url = server.URL
 	t.Cleanup(func() {
 		s.api.Close()
 		server.Close()

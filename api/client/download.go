@@ -77,7 +77,7 @@ func (c *Client) downloadInto(ctx context.Context, id string, root *os.Root, pro
 	}
 	for _, f := range m.Outputs {
 		err := c.again(ctx, func(int) error {
-			body, err := c.open(ctx, id, f.Path)
+			body, err := c.File(ctx, id, f.Path)
 			if err != nil {
 				return err
 			}
@@ -98,7 +98,7 @@ func (c *Client) downloadInto(ctx context.Context, id string, root *os.Root, pro
 func (c *Client) manifest(ctx context.Context, id string) ([]byte, error) {
 	var text []byte
 	err := c.again(ctx, func(int) error {
-		body, err := c.open(ctx, id, "manifest.json")
+		body, err := c.File(ctx, id, "manifest.json")
 		if err != nil {
 			return err
 		}
@@ -109,26 +109,40 @@ func (c *Client) manifest(ctx context.Context, id string) ([]byte, error) {
 	return text, err
 }
 
-// open asks for one file and follows the redirect to the store.
-func (c *Client) open(ctx context.Context, id, file string) (io.ReadCloser, error) {
+// File asks for one file of a job's result and follows the redirect to the
+// store, to which no token of the API's goes. The caller closes the body.
+func (c *Client) File(ctx context.Context, id, file string) (io.ReadCloser, error) {
 	parts := strings.Split(file, "/")
 	for i := range parts {
 		parts[i] = url.PathEscape(parts[i])
 	}
-	target, err := c.resolve("/v1/jobs/" + url.PathEscape(id) + "/files/" + strings.Join(parts, "/"))
+	req, err := c.request(ctx, http.MethodGet, "/v1/jobs/"+url.PathEscape(id)+"/files/"+strings.Join(parts, "/"), nil)
 	if err != nil {
 		return nil, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
-	if err != nil {
-		return nil, fmt.Errorf("make a request for %s: %w", file, err)
 	}
 	req.Header.Set("Accept-Encoding", "identity") // the bytes as they are stored, .gz included
-	resp, err := c.do(req)
-	if err != nil {
-		return nil, err
+	resp, err := c.send(c.direct, req)
+	if err != nil || resp.StatusCode < http.StatusMultipleChoices {
+		return bodyOf(resp), err // The API sends some files itself.
 	}
-	return resp.Body, nil
+	defer drain(resp)
+	target, err := resp.Location()
+	if err != nil {
+		return nil, fmt.Errorf("read where %s of job %s is: %w", file, id, err)
+	}
+	if req, err = http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil); err != nil {
+		return nil, fmt.Errorf("make a request for %s: %w", file, err)
+	}
+	req.Header.Set("Accept-Encoding", "identity")
+	stored, err := c.do(req)
+	return bodyOf(stored), err
+}
+
+func bodyOf(resp *http.Response) io.ReadCloser {
+	if resp == nil {
+		return nil
+	}
+	return resp.Body
 }
 
 // save writes a file beside its place, checks it, and moves it there.

@@ -39,8 +39,11 @@ func (c *Client) Retry(ctx context.Context, id string) (api.Job, error) {
 
 func (c *Client) jobCall(ctx context.Context, method, id, action string) (api.Job, error) {
 	var j api.Job
-	err := c.call(ctx, method, "/v1/jobs/"+url.PathEscape(id)+action, nil, &j)
-	return j, err
+	path := "/v1/jobs/" + url.PathEscape(id) + action
+	if method == http.MethodPost {
+		return j, c.post(ctx, path, nil, &j)
+	}
+	return j, c.call(ctx, method, path, nil, &j)
 }
 
 // Redrive puts the named jobs back, all or none, and returns how many.
@@ -55,13 +58,14 @@ func (c *Client) RedriveAll(ctx context.Context) (int, error) {
 
 func (c *Client) redrive(ctx context.Context, request api.RedriveRequest) (int, error) {
 	var answer api.Redriven
-	if err := c.call(ctx, http.MethodPost, "/v1/redrive", request, &answer); err != nil {
+	if err := c.post(ctx, "/v1/redrive", request, &answer); err != nil {
 		return 0, fmt.Errorf("redrive: %w", err)
 	}
 	return answer.Count, nil
 }
 
-// Unreadable gives the messages that no worker could read.
+// Unreadable gives the oldest messages that no worker could read, and how many
+// there are.
 func (c *Client) Unreadable(ctx context.Context) (api.Unreadable, error) {
 	var found api.Unreadable
 	if err := c.call(ctx, http.MethodGet, "/v1/unreadable", nil, &found); err != nil {
@@ -73,7 +77,7 @@ func (c *Client) Unreadable(ctx context.Context) (api.Unreadable, error) {
 // Discard throws unreadable messages away, by id, and returns how many.
 func (c *Client) Discard(ctx context.Context, ids ...string) (int, error) {
 	var answer api.Discarded
-	if err := c.call(ctx, http.MethodPost, "/v1/unreadable/discard", api.DiscardRequest{Messages: ids}, &answer); err != nil {
+	if err := c.post(ctx, "/v1/unreadable/discard", api.DiscardRequest{Messages: ids}, &answer); err != nil {
 		return 0, fmt.Errorf("discard messages: %w", err)
 	}
 	return answer.Count, nil

@@ -9,28 +9,18 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/motionmill/motionmill/api"
-)
-
-const (
-	// partsAtOnce is how many parts of a large file are under way.
-	partsAtOnce = 4
-	// freshFor is how long a part's URL must still be good when it is used.
-	freshFor = time.Minute
 )
 
 // CreateUpload asks for a place to upload one file to.
 func (c *Client) CreateUpload(ctx context.Context, file api.NewUpload) (api.Upload, error) {
 	var up api.Upload
-	if err := c.call(ctx, http.MethodPost, "/v1/uploads", file, &up); err != nil {
+	if err := c.post(ctx, "/v1/uploads", file, &up); err != nil {
 		return up, fmt.Errorf("ask for an upload of %s: %w", file.Name, err)
 	}
 	return up, nil
@@ -39,6 +29,9 @@ func (c *Client) CreateUpload(ctx context.Context, file api.NewUpload) (api.Uplo
 // UploadFile sends the file at path, for the given profile (empty: the stage's
 // default). progress, which may be nil, is told the bytes sent so far and the
 // size, from several goroutines one at a time; after a failed part it goes back.
+//
+// With a ResumeDir, an upload in parts that breaks off fails with *Broken, and
+// the next call for the same unchanged file sends what has not arrived.
 func (c *Client) UploadFile(ctx context.Context, path, profile string, progress func(done, total int64)) (api.Upload, error) {
 	file, err := os.Open(path) //nolint:gosec // the caller's own file
 	if err != nil {
@@ -54,20 +47,41 @@ func (c *Client) UploadFile(ctx context.Context, path, profile string, progress 
 	case info.Size() == 0:
 		return api.Upload{}, fmt.Errorf("upload %s: the file is empty", path)
 	}
-	up, err := c.CreateUpload(ctx, api.NewUpload{Name: filepath.Base(path), Bytes: info.Size(), Type: typeOf(path), Profile: profile})
-	if err != nil {
-		return up, err
-	}
 	count := &counter{total: info.Size(), tell: progress}
-	if len(up.Parts) == 0 {
-		err = c.sendWhole(ctx, file, up, count)
+	begin := func() (api.Upload, error) {
+		return c.CreateUpload(ctx, api.NewUpload{Name: filepath.Base(path), Bytes: info.Size(), Type: typeOf(path), Profile: profile})
+	}
+	var up api.Upload
+	if c.resume == "" {
+		if up, err = begin(); err == nil && len(up.Parts) > 0 {
+			err = c.sendPartsOrAbort(ctx, file, up, count)
+		}
 	} else {
-		err = c.sendParts(ctx, file, up, count)
+		up, err = c.goOn(ctx, file, info, profile, begin, count)
+	}
+	if err == nil && len(up.Parts) == 0 {
+		err = c.sendWhole(ctx, file, up, count)
 	}
 	if err != nil {
 		return up, fmt.Errorf("upload %s: %w", path, err)
 	}
 	return up, nil
+}
+
+// sendPartsOrAbort sends all parts; an upload that cannot be ended is thrown away.
+func (c *Client) sendPartsOrAbort(ctx context.Context, file io.ReaderAt, up api.Upload, count *counter) error {
+	err := c.sendParts(ctx, file, up, nil, count)
+	if err == nil {
+		return nil
+	}
+	return errors.Join(err, c.AbortUpload(context.WithoutCancel(ctx), up))
+}
+
+// PresignedURL is the older form of CreateUpload: a URL for a plain PUT.
+func (c *Client) PresignedURL(ctx context.Context, name string) (string, error) {
+	var answer api.PresignedURL
+	err := c.post(ctx, "/video/pre-signed-url", map[string]string{"filename": name}, &answer)
+	return answer.URL, err
 }
 
 // sendWhole puts the file in one request. After a lost reply the store says
@@ -84,46 +98,6 @@ func (c *Client) sendWhole(ctx context.Context, file io.ReaderAt, up api.Upload,
 		}
 		return err
 	})
-}
-
-// sendParts puts the parts, several at a time, and ends the upload; one that
-// cannot be ended is thrown away.
-func (c *Client) sendParts(ctx context.Context, file io.ReaderAt, up api.Upload, count *counter) error {
-	urls := &partURLs{client: c, up: up, parts: slices.Clone(up.Parts), expires: up.ExpiresAt}
-	done := make([]api.PartETag, len(up.Parts))
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(partsAtOnce)
-	offset := int64(0)
-	for i, part := range up.Parts {
-		start := offset
-		offset += part.Bytes
-		group.Go(func() error {
-			return c.again(groupCtx, func(int) error {
-				target, err := urls.get(groupCtx, i)
-				if err != nil {
-					return err
-				}
-				// A reader of its own each time: the transport may still hold the last.
-				section := io.NewSectionReader(file, start, part.Bytes)
-				etag, err := c.put(groupCtx, up.Method, target.URL, target.Headers, section, count)
-				done[i] = api.PartETag{Number: part.Number, ETag: etag}
-				return err
-			})
-		})
-	}
-	err := group.Wait()
-	if err == nil {
-		body := map[string]any{"parts": done}
-		err = c.again(ctx, func(int) error { return c.call(ctx, http.MethodPost, up.CompleteURL, body, nil) })
-	}
-	if err != nil {
-		abortErr := c.call(context.WithoutCancel(ctx), http.MethodPost, up.AbortURL, nil, nil)
-		if abortErr != nil {
-			abortErr = fmt.Errorf("throw the parts away: %w", abortErr)
-		}
-		return errors.Join(err, abortErr)
-	}
-	return nil
 }
 
 // put sends one body and returns the ETag of the answer.
@@ -144,42 +118,6 @@ func (c *Client) put(ctx context.Context, method, target string, headers map[str
 	}
 	defer drain(resp)
 	return resp.Header.Get("ETag"), nil
-}
-
-// partURLs hands out the URLs of parts and has them signed anew in time.
-type partURLs struct {
-	client  *Client
-	up      api.Upload
-	mu      sync.Mutex
-	parts   []api.UploadPart
-	expires time.Time
-}
-
-// get returns part i with a URL that is good for a while.
-func (p *partURLs) get(ctx context.Context, i int) (api.UploadPart, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if time.Until(p.expires) > freshFor || p.up.PartsURL == "" {
-		return p.parts[i], nil
-	}
-	var sizes []api.PartSize
-	for _, part := range p.parts {
-		sizes = append(sizes, api.PartSize{Number: part.Number, Bytes: part.Bytes})
-	}
-	var fresh struct {
-		Parts     []api.UploadPart `json:"parts"`
-		ExpiresAt time.Time        `json:"expires_at"`
-	}
-	if err := p.client.call(ctx, http.MethodPost, p.up.PartsURL, map[string]any{"parts": sizes}, &fresh); err != nil {
-		return api.UploadPart{}, fmt.Errorf("sign the parts anew: %w", err)
-	}
-	for _, part := range fresh.Parts {
-		if part.Number >= 1 && part.Number <= len(p.parts) {
-			p.parts[part.Number-1] = part
-		}
-	}
-	p.expires = fresh.ExpiresAt
-	return p.parts[i], nil
 }
 
 // UploadState asks what became of an upload.
@@ -243,6 +181,13 @@ func (c *counter) add(n int64) {
 	if c.tell != nil && n != 0 {
 		c.tell(c.done, c.total)
 	}
+}
+
+// sum returns what has been sent.
+func (c *counter) sum() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.done
 }
 
 // countingReader counts one body; the transport may still read while an early

@@ -70,13 +70,9 @@ func (c *Client) follow(ctx context.Context, id string, update func(api.Job)) (a
 	var last api.Job
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	target, err := c.resolve("/v1/jobs/" + url.PathEscape(id) + "/events")
+	req, err := c.request(ctx, http.MethodGet, "/v1/jobs/"+url.PathEscape(id)+"/events", nil)
 	if err != nil {
 		return last, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
-	if err != nil {
-		return last, fmt.Errorf("make a request for events: %w", err)
 	}
 	req.Header.Set("Accept", "text/event-stream")
 	alive := time.AfterFunc(quietFor, func() { cancel(errors.New("the stream of events went quiet")) })

@@ -40,6 +40,7 @@ func newLocalCommand() *cobra.Command {
 	cmd.Flags().StringVar(&cfg.Dir, "dir", dir, "folder of the stage")
 	cmd.Flags().IntVar(&cfg.Port, "port", 8080, "port of the API and the page; 0 takes a free one")
 	cmd.Flags().IntVar(&cfg.StorePort, "store-port", 0, "port of the object store; default 7070, or a free one when that is taken")
+	addUsersFlag(cmd, new(string)) // for the API, by passedFlags
 	models.add(cmd)
 	work.add(cmd)
 	// What it gives its worker unless told otherwise.
@@ -129,7 +130,7 @@ func passedFlags(cmd *cobra.Command) []string {
 	var env []string
 	for _, name := range []string{
 		"models-dir", "provider", "require-gpu", "ort-library", "capacity", "claim-schedule", "sweep-schedule", "lease", "beat",
-		"max-attempts", "grace", "work-dir", "log-level",
+		"max-attempts", "grace", "work-dir", "log-level", "users",
 	} {
 		if f := cmd.Flags().Lookup(name); f != nil && f.Changed {
 			env = append(env, variable(name)+"="+f.Value.String())

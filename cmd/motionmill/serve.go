@@ -29,6 +29,8 @@ type serveFlags struct {
 	maxBytes       int64
 	multipartAbove int64
 	partBytes      int64
+	allow          limitFlags
+	access         accessFlags
 }
 
 func newServeCommand() *cobra.Command {
@@ -47,6 +49,8 @@ func newServeCommand() *cobra.Command {
 	cmd.Flags().Int64Var(&flags.maxBytes, "max-upload", 8<<30, "largest upload, in bytes")
 	cmd.Flags().Int64Var(&flags.multipartAbove, "multipart-above", 64<<20, "size above which an upload is sent in parts, in bytes")
 	cmd.Flags().Int64Var(&flags.partBytes, "part-bytes", 16<<20, "size of a part, in bytes")
+	flags.allow.add(cmd)
+	flags.access.add(cmd)
 	return cmd
 }
 
@@ -82,15 +86,29 @@ func runServe(cmd *cobra.Command, stageFlags *stageFlags, models *inferenceFlags
 		return usageError{fmt.Errorf("read --listen %q: %w", flags.listen, err)}
 	}
 	shop := shop{objects}
-	a, err := api.New(api.Config{
+	cfg := api.Config{
 		Ledger: s.ledger, Queue: s.work, DeadLetters: s.deadLetter, Signer: shop, Objects: shop, Multipart: shop,
+		Intake: shop, Notes: notes{objects, s.outputsBucket},
 		UploadsBucket: s.uploadsBucket, OutputsBucket: s.outputsBucket, Profiles: profiles.Names(), DefaultProfile: pipeline.DefaultProfile,
 		MaxBytes: flags.maxBytes, MultipartAbove: flags.multipartAbove, PartBytes: flags.partBytes,
 		ObjectProxy: proxy, Hosts: []string{host}, Stage: s.stage, Version: version, StarterNotice: func() string { return notice }, Logger: log,
-	})
+	}
+	if err := flags.allow.apply(&cfg); err != nil {
+		return err
+	}
+	users, err := flags.access.apply(ctx, &cfg, flags.listen, log)
+	if users != nil {
+		defer users.Close()
+	}
+	if err != nil {
+		return err
+	}
+	a, err := api.New(cfg)
 	if err != nil {
 		return usageError{err}
 	}
+	defer a.Close()
+	go a.Run(ctx)
 	return listen(ctx, flags.listen, a.Handler())
 }
 

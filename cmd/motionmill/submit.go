@@ -3,7 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,14 +17,26 @@ import (
 )
 
 // serverFlag is where the API of the stage answers.
-type serverFlag struct{ url string }
+type serverFlag struct {
+	url         string
+	credentials credentialFlags
+}
 
 func (f *serverFlag) add(cmd *cobra.Command) {
 	cmd.PersistentFlags().StringVar(&f.url, "server", "http://127.0.0.1:8080", "address of the stage's API")
+	f.credentials.add(cmd)
 }
 
 func (f *serverFlag) client() (*client.Client, error) {
-	c, err := client.New(client.Config{URL: f.url})
+	caller, err := f.credentials.http(f.url)
+	if err != nil {
+		return nil, err
+	}
+	cfg := client.Config{URL: f.url, HTTP: caller}
+	if dir, err := os.UserCacheDir(); err == nil { // Without one, an upload that breaks off is begun anew.
+		cfg.ResumeDir = filepath.Join(dir, "motionmill", "uploads")
+	}
+	c, err := client.New(cfg)
 	if err != nil {
 		return nil, usageError{err}
 	}
@@ -47,8 +62,10 @@ func newSubmitCommand() *cobra.Command {
 	var server serverFlag
 	var flags submitFlags
 	cmd := &cobra.Command{
-		Use:   "submit FILE…",
-		Short: "Upload files to a stage; wait for their results and fetch them, if asked",
+		Use:   "submit FILE|URL…",
+		Short: "Upload files to a stage, or have it fetch them from URLs; wait for their results and fetch them, if asked",
+		Long: "Uploads files to a stage, or has it fetch them from URLs that anyone can open. A large upload that\n" +
+			"breaks off is kept: the same command goes on with it, and sends what has not arrived.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := cobra.MinimumNArgs(1)(cmd, args); err != nil {
 				return usageError{err}
@@ -73,35 +90,38 @@ func newSubmitCommand() *cobra.Command {
 // submitAll uploads every file before it waits for the first, so that the
 // stage works meanwhile.
 func submitAll(cmd *cobra.Command, c *client.Client, flags *submitFlags, files []string) error {
-	ctx, out := cmd.Context(), cmd.OutOrStdout()
+	out := cmd.OutOrStdout()
 	for _, file := range files { // All of them before the first is sent.
+		if isURL(file) {
+			continue
+		}
 		if err := checkFile(file); err != nil {
 			return err
 		}
 	}
-	uploads := make([]api.Upload, 0, len(files))
+	uploads := make([]string, 0, len(files))
 	for _, file := range files {
-		meter := newMeter(wantsJSON(cmd), out)
-		up, err := c.UploadFile(ctx, file, flags.profile, func(done, total int64) {
-			meter.report(job.Progress{Step: "upload " + filepath.Base(file), Done: done, Total: total})
-		})
-		meter.done()
+		send := sendFile
+		if isURL(file) {
+			send = sendURL
+		}
+		id, key, err := send(cmd, c, flags, file)
 		if err != nil {
 			return err
 		}
-		uploads = append(uploads, up)
+		uploads = append(uploads, id)
 		if wantsJSON(cmd) {
-			printJSON(out, map[string]any{"file": file, "upload": up.ID, "key": up.Key})
+			printJSON(out, map[string]any{"file": file, "upload": id, "key": key})
 		} else {
-			fmt.Fprintf(out, "uploaded %s as %s\n", file, up.Key)
+			fmt.Fprintf(out, "uploaded %s as %s\n", file, key)
 		}
 	}
 	if !flags.wait && flags.out == "" {
 		return nil
 	}
 	failed := 0
-	for i, up := range uploads {
-		ok, err := finishUpload(cmd, c, flags, files[i], up)
+	for i, id := range uploads {
+		ok, err := finishUpload(cmd, c, flags, files[i], id)
 		if err != nil {
 			return err
 		}
@@ -115,11 +135,39 @@ func submitAll(cmd *cobra.Command, c *client.Client, flags *submitFlags, files [
 	return nil
 }
 
+func isURL(file string) bool {
+	return strings.HasPrefix(file, "https://") || strings.HasPrefix(file, "http://")
+}
+
+// sendFile uploads a file and returns the upload's id and key.
+func sendFile(cmd *cobra.Command, c *client.Client, flags *submitFlags, file string) (id, key string, err error) {
+	meter := newMeter(wantsJSON(cmd), cmd.OutOrStdout())
+	defer meter.done()
+	up, err := c.UploadFile(cmd.Context(), file, flags.profile, func(done, total int64) {
+		meter.report(job.Progress{Step: "upload " + filepath.Base(file), Done: done, Total: total})
+	})
+	return up.ID, up.Key, err
+}
+
+// sendURL has the stage fetch a video and waits until it has.
+func sendURL(cmd *cobra.Command, c *client.Client, flags *submitFlags, address string) (id, key string, err error) {
+	meter := newMeter(wantsJSON(cmd), cmd.OutOrStdout())
+	defer meter.done()
+	started, err := c.CreateImport(cmd.Context(), api.NewImport{URL: address, Profile: flags.profile})
+	if err != nil {
+		return "", "", err
+	}
+	err = c.WaitImport(cmd.Context(), started.ID, func(done, total int64) {
+		meter.report(job.Progress{Step: "import " + path.Base(started.Key), Done: done, Total: total})
+	})
+	return started.ID, started.Key, err
+}
+
 // finishUpload waits for an upload's job and fetches its results. It reports
 // whether the job succeeded.
-func finishUpload(cmd *cobra.Command, c *client.Client, flags *submitFlags, file string, up api.Upload) (bool, error) {
+func finishUpload(cmd *cobra.Command, c *client.Client, flags *submitFlags, file, upload string) (bool, error) {
 	ctx := cmd.Context()
-	id, err := c.WaitUpload(ctx, up.ID)
+	id, err := c.WaitUpload(ctx, upload)
 	if err != nil {
 		return false, err
 	}

@@ -1,5 +1,7 @@
 // The calls of the API. Every failure is an Error whose message is for people.
 
+import { signedIn } from './signin.js';
+
 /** An answer that says what is wrong (RFC 9457), or no answer at all (status 0). */
 export class Problem extends Error {
   constructor(message, status, type) {
@@ -9,8 +11,8 @@ export class Problem extends Error {
   }
 }
 
-/** Makes one call and returns its JSON. */
-export async function call(method, path, body) {
+/** Makes one call and returns its JSON. Where it takes a sign-in, that comes first. */
+export async function call(method, path, body, again = true) {
   let response;
   try {
     response = await fetch(path, {
@@ -21,6 +23,7 @@ export async function call(method, path, body) {
   } catch {
     throw new Problem('The stage does not answer. Is it still running?', 0);
   }
+  if (response.status === 401 && again && await signedIn()) return call(method, path, body, false);
   const text = await response.text();
   let data = null;
   try { data = JSON.parse(text); } catch { /* not ours; the status tells */ }

@@ -5,6 +5,7 @@ import { jobs as fetchJobs, stage as fetchStage } from './api.js';
 import { bytes, el, say } from './dom.js';
 import { JobList } from './jobs.js';
 import { ResultView } from './result.js';
+import { resume } from './signin.js';
 import { Upload, UploadQueue } from './upload.js';
 
 const $ = (id) => document.getElementById(id);
@@ -37,6 +38,7 @@ async function loadStage() {
   const badge = $('stage');
   badge.textContent = `${stage.stage} · ${stage.version}`;
   badge.hidden = false;
+  if (stage.sign_in === 'password') resume();
   notice();
   $('profile').replaceChildren(...stage.profiles.map((p) => el('option', { value: p, text: p, selected: p === stage.default_profile })));
   $('limit').textContent = `up to ${bytes(stage.max_bytes)} each`;

@@ -90,10 +90,18 @@ locals {
     Statement = concat([
       {
         # A presigned URL can do what its signer may: upload below the prefix, and nothing else there.
+        # What was broken off is gone on with by the list of its parts.
         Sid      = "SignUploads"
         Effect   = "Allow"
-        Action   = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
+        Action   = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
         Resource = local.source_objects
+      },
+      {
+        # Answers that are given again, and imports that are under way.
+        Sid      = "KeepNotes"
+        Effect   = "Allow"
+        Action   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+        Resource = "${aws_s3_bucket.outputs.arn}/api/*"
       },
       {
         Sid      = "SignResults"

@@ -145,6 +145,17 @@ resource "aws_s3_bucket_lifecycle_configuration" "outputs" {
     }
   }
 
+  rule {
+    id     = "notes-of-the-api" # It removes them itself, as long as it runs.
+    status = "Enabled"
+    filter {
+      prefix = "api/"
+    }
+    expiration {
+      days = 8
+    }
+  }
+
   dynamic "rule" {
     for_each = var.outputs_expire_after_days[*]
     content {
