@@ -16,7 +16,11 @@ func (a *API) registerFiles() {
 	huma.Register(a.huma, huma.Operation{
 		OperationID: "get-file", Method: http.MethodGet, Path: "/v1/jobs/{id}/files/{path}", Tags: []string{"jobs"},
 		Summary: "A file of the result, by a redirect that is good for 15 minutes", DefaultStatus: http.StatusFound,
-		Description: "Only what the manifest of the committed attempt lists, and manifest.json itself. The path may have slashes in it.",
+		Description: "Only what the manifest of the committed attempt lists, and manifest.json itself. The path may have slashes in it. Playlists of HLS (.m3u8) are answered themselves, so that what they name is found beside them.",
+		Responses: map[string]*huma.Response{
+			"200": {Description: "The playlist.", Content: map[string]*huma.MediaType{playlistType: {Schema: &huma.Schema{Type: huma.TypeString}}}},
+			"302": {Description: "Where the file is."},
+		},
 	}, a.getFile)
 }
 
@@ -24,11 +28,15 @@ type fileInput struct {
 	JobPath
 	Path     string `path:"path" maxLength:"1024" doc:"As the manifest lists it."`
 	Download bool   `query:"download" doc:"Have browsers save the file instead of showing it."`
+	Share    string `query:"share" maxLength:"4096" doc:"The token of a share link, for who has no other credential."`
 }
 
 type fileOutput struct {
+	Status       int
+	ContentType  string `header:"Content-Type"`
 	Location     string `header:"Location"`
 	CacheControl string `header:"Cache-Control"`
+	Body         []byte
 }
 
 func (a *API) getFile(ctx context.Context, in *fileInput) (*fileOutput, error) {
@@ -47,6 +55,9 @@ func (a *API) getFile(ctx context.Context, in *fileInput) (*fileOutput, error) {
 		return nil, problem(http.StatusNotFound, problemNoFile,
 			fmt.Sprintf("The result of job %s has no file %q. GET /v1/jobs/%s lists them.", rec.ID, in.Path, rec.ID))
 	}
+	if isPlaylist(in.Path) && !in.Download {
+		return a.playlist(ctx, rec, in)
+	}
 	get := GetRequest{Bucket: a.cfg.OutputsBucket, Key: path.Join(path.Dir(rec.Manifest), in.Path), Expires: signedFor}
 	if in.Download {
 		source := path.Base(rec.Source.Key)
@@ -56,5 +67,5 @@ func (a *API) getFile(ctx context.Context, in *fileInput) (*fileOutput, error) {
 	if err != nil {
 		return nil, a.broken(ctx, "sign the file", err)
 	}
-	return &fileOutput{Location: a.publicURL(ctx, signed), CacheControl: "private, no-store"}, nil
+	return &fileOutput{Status: http.StatusFound, Location: a.publicURL(ctx, signed), CacheControl: "private, no-store"}, nil
 }

@@ -37,7 +37,7 @@ func TestShareLink(t *testing.T) {
 	// For programs: the token at the end of an address.
 	token := url.QueryEscape(a.body["token"].(string))
 	for path, want := range map[string]int{
-		"/v1/jobs/j1": 200, "/v1/jobs/j1/files/video.mp4": 302, "/v1/jobs/j1/files/hls/master.m3u8": 302, "/v1/jobs/j1/events": 200,
+		"/v1/jobs/j1": 200, "/v1/jobs/j1/files/video.mp4": 302, "/v1/jobs/j1/files/hls/master.m3u8": 200, "/v1/jobs/j1/events": 200,
 	} {
 		wantStatus(t, s.call(t, "GET", path+"?share="+token, nil), want)
 	}
@@ -129,7 +129,7 @@ func TestPlaybackCookie(t *testing.T) {
 	}
 	mine := c.Name + "=" + c.Value
 	for path, want := range map[string]int{
-		"/v1/jobs/j1": 200, "/v1/jobs/j1/files/video.mp4": 302, "/v1/jobs/j1/files/hls/master.m3u8": 302, "/v1/jobs/j2": 404, "/v1/jobs/b1/files/video.mp4": 404,
+		"/v1/jobs/j1": 200, "/v1/jobs/j1/files/video.mp4": 302, "/v1/jobs/j1/files/hls/master.m3u8": 200, "/v1/jobs/j2": 404, "/v1/jobs/b1/files/video.mp4": 404,
 	} {
 		if got := s.call(t, "GET", path, nil, "Cookie", mine); got.status != want {
 			t.Errorf("%s is answered %d, want %d", path, got.status, want)
@@ -167,4 +167,23 @@ func TestAccessThatIsNotWhole(t *testing.T) {
 			t.Errorf("%+v gave %v", access, err)
 		}
 	}
+}
+
+// Players resolve what a playlist names against the address that it came from.
+func TestPlaylistsAreAnsweredAndKeepTheShare(t *testing.T) {
+	s := guarded(t)
+	s.owned("j1", "anna", job.Succeeded)
+	const file = "/v1/jobs/j1/files/hls/master.m3u8"
+	a := s.call(t, "GET", file, nil, as(t, "anna", "viewer")...)
+	wantStatus(t, a, 200)
+	if want := "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,URI=\"audio/playlist.m3u8\"\n480p/playlist.m3u8\n"; a.raw != want || a.header.Get("Content-Type") != "application/vnd.apple.mpegurl" {
+		t.Errorf("it is %q of %s", a.raw, a.header.Get("Content-Type"))
+	}
+	token := grantFor(t, auth.Share, "j1", time.Hour)
+	query := "?share=" + url.QueryEscape(token)
+	b := s.call(t, "GET", file+query, nil)
+	if want := "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,URI=\"audio/playlist.m3u8" + query + "\"\n480p/playlist.m3u8" + query + "\n"; b.raw != want {
+		t.Errorf("shared, it is %q", b.raw)
+	}
+	wantStatus(t, s.call(t, "GET", file+"?download=true", nil, as(t, "anna", "viewer")...), 302)
 }

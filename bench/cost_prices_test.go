@@ -114,6 +114,8 @@ type video struct {
 	length  time.Duration
 	source  int64
 	outputs map[string]int64
+	// rungs are the bytes of each rung below hls/, which lies there in segments.
+	rungs []int64
 	// takes is how long its processing takes alone on the machine of docs/performance.md.
 	takes time.Duration
 }
@@ -124,13 +126,17 @@ func measured() video {
 	return video{
 		name: "jumping jacks, 1280×720", length: 5300 * time.Millisecond, source: 3_186_230,
 		outputs: map[string]int64{
-			"video.mp4": 2_086_722, "poster.jpg": 181_016, "pose.json.gz": 46_446, "overlay.mp4": 1_672_279,
-			"silhouette.webm": 3_665_202, "silhouette.mp4": 1_198_154,
+			"video.mp4": 2_086_794, "poster.jpg": 194_290, "pose.json.gz": 46_466, "overlay.mp4": 1_674_203,
+			"silhouette.webm": 3_608_108, "silhouette.mp4": 911_314, "sprite.jpg": 34_168, "sprite.vtt": 365,
 		},
+		rungs: []int64{2_086_996, 940_068, 374_241},
 	}
 }
 
-// files returns the names of the outputs, in order.
+// segment is how long a segment of HLS is.
+const segment = 4 * time.Second
+
+// files returns the names of the outputs but for those below hls/, in order.
 func (v video) files() []string {
 	var all []string
 	for name := range v.outputs {
@@ -170,6 +176,9 @@ func (v video) as(length time.Duration) video {
 	for name, bytes := range v.outputs {
 		longer.outputs[name] = scale(bytes)
 	}
+	for _, bytes := range v.rungs {
+		longer.rungs = append(longer.rungs, scale(bytes))
+	}
 	longer.outputs["poster.jpg"] = v.outputs["poster.jpg"] // One picture, however long.
 	return longer
 }
@@ -185,6 +194,9 @@ func (v video) results() (bytes int64) {
 	for _, n := range v.outputs {
 		bytes += n
 	}
+	for _, n := range v.rungs {
+		bytes += n
+	}
 	return bytes
 }
 
@@ -193,7 +205,14 @@ func (v video) s3() s3Requests {
 	for _, bytes := range v.outputs {
 		sizes = append(sizes, bytes)
 	}
-	return s3OfJob(v.source, sizes...)
+	segments := int((v.length + segment - 1) / segment)
+	for _, bytes := range v.rungs {
+		sizes = append(sizes, 0, 0, 0) // The header and two playlists.
+		for range segments {
+			sizes = append(sizes, bytes/int64(segments))
+		}
+	}
+	return s3OfJob(v.source, append(sizes, 0)...) // The master playlist.
 }
 
 func gb(bytes int64) float64 { return float64(bytes) / 1e9 }

@@ -191,7 +191,10 @@ func TestRequestsToS3OfARealJob(t *testing.T) {
 			var sizes []int64
 			var names []string
 			for _, file := range made.Outputs {
-				sizes, names = append(sizes, file.Bytes), append(names, file.Path)
+				sizes = append(sizes, file.Bytes)
+				if !strings.HasPrefix(file.Path, "hls/") { // How many these are is up to the video.
+					names = append(names, file.Path)
+				}
 			}
 			wantS3(t, "the job", m, s3OfJob(int64(len(video)), sizes...))
 			if all := counted(m).puts + counted(m).gets; m.count(s3Service) != all {

@@ -55,8 +55,8 @@ run "no_wildcards" {
       for policy in [output.worker_policy, output.api_policy] : [
         for s in jsondecode(policy).Statement : [for r in flatten([s.Resource]) : r if strcontains(r, "*")]
       ]
-    ])) == toset(["arn:aws:s3:::uploads/uploads/*", "arn:aws:s3:::outputs/outputs/*"])
-    error_message = "The only wildcards in resources are the objects below the two prefixes."
+    ])) == toset(["arn:aws:s3:::uploads/uploads/*", "arn:aws:s3:::outputs/outputs/*", "arn:aws:s3:::outputs/api/*"])
+    error_message = "The only wildcards in resources are the objects below the three prefixes."
   }
 }
 
@@ -114,11 +114,15 @@ run "api" {
       "dynamodb:Query arn:aws:dynamodb:eu-west-1:123456789012:table/ledger/index/by_state",
       "dynamodb:UpdateItem arn:aws:dynamodb:eu-west-1:123456789012:table/ledger",
       "s3:AbortMultipartUpload arn:aws:s3:::uploads/uploads/*",
+      "s3:DeleteObject arn:aws:s3:::outputs/api/*",
+      "s3:GetObject arn:aws:s3:::outputs/api/*",
       "s3:GetObject arn:aws:s3:::outputs/outputs/*",
       "s3:GetObject arn:aws:s3:::uploads/uploads/*",
       "s3:ListBucket arn:aws:s3:::outputs",
       "s3:ListBucket arn:aws:s3:::uploads",
       "s3:ListBucketVersions arn:aws:s3:::uploads",
+      "s3:ListMultipartUploadParts arn:aws:s3:::uploads/uploads/*",
+      "s3:PutObject arn:aws:s3:::outputs/api/*",
       "s3:PutObject arn:aws:s3:::uploads/uploads/*",
       "sqs:ChangeMessageVisibility arn:aws:sqs:eu-west-1:123456789012:dead-letter",
       "sqs:DeleteMessage arn:aws:sqs:eu-west-1:123456789012:dead-letter",
@@ -129,7 +133,7 @@ run "api" {
       "sqs:SendMessage arn:aws:sqs:eu-west-1:123456789012:in-progress",
       "sqs:SendMessage arn:aws:sqs:eu-west-1:123456789012:work",
     ] : line => true }
-    error_message = "The API must be allowed exactly what it calls: it neither takes work nor writes results."
+    error_message = "The API must be allowed exactly what it calls: it neither takes work nor writes results, only notes of its own."
   }
 }
 
