@@ -171,10 +171,11 @@ func (s *live) kill(subcommand string) {
 	}
 }
 
-// upload uploads a file and returns the ID of its job.
+// upload uploads a file for its poses, the quicker of the profiles with models,
+// and returns the ID of its job.
 func (s *live) upload(path string) string {
 	s.t.Helper()
-	up, err := s.client.UploadFile(s.t.Context(), path, "trainer", nil)
+	up, err := s.client.UploadFile(s.t.Context(), path, "pose", nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
