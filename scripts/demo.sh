@@ -76,7 +76,8 @@ report() {
   id=$(basename "$results")
   printf '\nThe page       %s/\nThe job        %s/#/jobs/%s\nIts files\n' "$url" "$url" "$id"
   for file in "$results"/*; do
-    printf '  %s/v1/jobs/%s/files/%s\n' "$url" "$id" "$(basename "$file")"
+    [ -d "$file" ] && file=$file/master.m3u8 # hls: a player begins with this one
+    printf '  %s/v1/jobs/%s/files/%s\n' "$url" "$id" "${file#"$results"/}"
   done
   printf 'On this disk   %s\n\n' "$results"
 }
