@@ -12,9 +12,11 @@ import (
 	"github.com/motionmill/motionmill/job"
 )
 
+const filePath = "/v1/jobs/{id}/files/{path}"
+
 func (a *API) registerFiles() {
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "get-file", Method: http.MethodGet, Path: "/v1/jobs/{id}/files/{path}", Tags: []string{"jobs"},
+		OperationID: "get-file", Method: http.MethodGet, Path: filePath, Tags: []string{"jobs"},
 		Summary: "A file of the result, by a redirect that is good for 15 minutes", DefaultStatus: http.StatusFound,
 		Description: "Only what the manifest of the committed attempt lists, and manifest.json itself. The path may have slashes in it. Playlists of HLS (.m3u8) are answered themselves, so that what they name is found beside them.",
 		Responses: map[string]*huma.Response{
@@ -22,6 +24,7 @@ func (a *API) registerFiles() {
 			"302": {Description: "Where the file is."},
 		},
 	}, a.getFile)
+	a.huma.OpenAPI().Paths[filePath].Get.Responses["302"].Content = nil // Only the playlist has a body.
 }
 
 type fileInput struct {

@@ -116,9 +116,15 @@ func (p *parts) decodePlan(info media.Info, dir string) media.DecodePlan {
 }
 
 // decodeAlone returns the CPU seconds of the decoding process when its frames
-// are only read.
+// are only read: with all that it encodes, and the samples before that decide of the ladder.
 func (p *parts) decodeAlone(b *testing.B, info media.Info) float64 {
 	plan := p.decodePlan(info, b.TempDir())
+	cost, sampled, err := p.config.Tools.Sample(b.Context(), media.SamplePlan{Input: p.video, Info: info, Threads: plan.Threads})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ladder := media.NewLadder(info, cost)
+	plan.Ladder, plan.Sprite, plan.SpriteIndex = &ladder, filepath.Join(plan.Dir, "sprite.jpg"), filepath.Join(plan.Dir, "sprite.vtt")
 	d, err := p.config.Tools.Decode(b.Context(), plan)
 	if err != nil {
 		b.Fatal(err)
@@ -135,7 +141,7 @@ func (p *parts) decodeAlone(b *testing.B, info media.Info) float64 {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return usage.CPU.Seconds()
+	return usage.CPU.Seconds() + sampled.CPU.Seconds()
 }
 
 // seen is what inference says of a frame.
@@ -185,7 +191,7 @@ func (p *parts) analyser(b *testing.B) (*inference.Analyser, inference.Choice) {
 
 func (p *parts) frames(info media.Info) inference.Video {
 	width, height := media.FrameSize(info, 640)
-	return inference.Video{Width: info.Width, Height: info.Height, FrameWidth: width, FrameHeight: height, Parallel: 1}
+	return inference.Video{Width: info.Width, Height: info.Height, FrameWidth: width, FrameHeight: height, Parallel: 1, Matte: inference.AllMatting()}
 }
 
 // inferAlone returns the CPU seconds of the models' own work on the frames of
