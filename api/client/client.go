@@ -35,8 +35,9 @@ type Config struct {
 	Tries int
 	// Pause is the wait before the second try; it doubles with each. Default: 500 ms.
 	Pause time.Duration
-	// Token, when set, is sent to the API as a bearer token, and to nobody else.
-	Token string
+	// Token, when set, gives the bearer token for the API, which nobody else is
+	// sent. It is asked for each request, and may be by several at once.
+	Token func(ctx context.Context) (string, error)
 	// ResumeDir is a folder for notes of uploads in parts, with which one that
 	// was broken off is gone on with. Default: one that breaks off is thrown away.
 	ResumeDir string
@@ -49,7 +50,7 @@ type Client struct {
 	direct *http.Client // It follows no redirect.
 	tries  int
 	pause  time.Duration
-	token  string
+	token  func(context.Context) (string, error)
 	resume string
 }
 
@@ -206,8 +207,12 @@ func (c *Client) request(ctx context.Context, method, path string, body io.Reade
 	if err != nil {
 		return nil, fmt.Errorf("make a request to %s: %w", path, err)
 	}
-	if c.token != "" && req.URL.Host == c.base.Host {
-		req.Header.Set("Authorization", "Bearer "+c.token)
+	if c.token != nil && req.URL.Host == c.base.Host {
+		token, err := c.token(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("sign in: %w", err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	return req, nil
 }

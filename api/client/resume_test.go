@@ -228,7 +228,7 @@ func TestTheTokenIsForTheAPIAlone(t *testing.T) {
 		seen["store"] = append(seen["store"], r.Header.Get("Authorization"))
 		return 0
 	}
-	c, err := client.New(client.Config{URL: s.url, Token: "t0ken"})
+	c, err := client.New(client.Config{URL: s.url, Token: func(context.Context) (string, error) { return "t0ken", nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,28 +1,19 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"net/http"
-	"net/url"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/motionmill/motionmill/api"
+	"github.com/motionmill/motionmill/api/client"
 )
 
 // renewBefore is how long before its end an access token is no longer used.
 const renewBefore = time.Minute
-
-// maxTokens bounds the answer to a sign-in, in bytes.
-const maxTokens = 64 << 10
 
 // credentialFlags prove to an API who asks.
 type credentialFlags struct {
@@ -38,9 +29,9 @@ func (f *credentialFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.passwordFile, "user-password-file", "", "file with the password of --user")
 }
 
-// http gives a client that sends the credentials to the API at base and to
-// nobody else; nil, which is the default one, when there are none.
-func (f *credentialFlags) http(base string) (*http.Client, error) {
+// token gives what a client of the API at base asks for tokens; nil where there
+// are no credentials.
+func (f *credentialFlags) token(base string) (func(context.Context) (string, error), error) {
 	if f.tokenFile == "" && f.user == "" {
 		return nil, nil
 	}
@@ -55,92 +46,52 @@ func (f *credentialFlags) http(base string) (*http.Client, error) {
 			return nil, err
 		}
 	}
-	address, err := url.Parse(base)
+	if f.tokenFile != "" {
+		return func(context.Context) (string, error) {
+			token, err := readSecret("token-file", f.tokenFile)
+			return string(token), err
+		}, nil
+	}
+	c, err := client.New(client.Config{URL: base})
 	if err != nil {
-		return nil, usageError{fmt.Errorf("read --server: %w", err)}
+		return nil, usageError{err}
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.ResponseHeaderTimeout = 2 * time.Minute
-	return &http.Client{Transport: &signedIn{flags: *f, base: address, next: transport}}, nil
+	return (&session{flags: *f, api: c}).token, nil
 }
 
-// signedIn adds a bearer token to the calls of the API. What goes to the object
-// store, at the same address or another, is signed already.
-type signedIn struct {
+// session is one of a user who signs in with a password.
+type session struct {
 	flags credentialFlags
-	base  *url.URL
-	next  http.RoundTripper
+	api   *client.Client
 
-	mu      sync.Mutex
-	session api.SignedIn
+	mu  sync.Mutex
+	now api.SignedIn
 }
 
-// RoundTrip sends one request.
-func (s *signedIn) RoundTrip(r *http.Request) (*http.Response, error) {
-	calls := strings.TrimSuffix(s.base.Path, "/") + "/v1/"
-	if r.URL.Host != s.base.Host || r.URL.Scheme != s.base.Scheme || !strings.HasPrefix(r.URL.Path, calls) {
-		return s.next.RoundTrip(r)
-	}
-	token, refusal, err := s.token(r.Context())
-	if err != nil || refusal != nil {
-		return refusal, err // The caller reads there why it could not sign in.
-	}
-	r = r.Clone(r.Context())
-	r.Header.Set("Authorization", "Bearer "+token)
-	return s.next.RoundTrip(r)
-}
-
-// token gives a token that is good for a while yet, or the answer that refused one.
-func (s *signedIn) token(ctx context.Context) (string, *http.Response, error) {
-	if s.flags.tokenFile != "" {
-		token, err := readSecret("token-file", s.flags.tokenFile)
-		return string(token), nil, err
-	}
+// token gives an access token that is good for a while yet.
+func (s *session) token(ctx context.Context) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if time.Until(s.session.ExpiresAt) > renewBefore {
-		return s.session.AccessToken, nil, nil
+	if time.Until(s.now.ExpiresAt) > renewBefore {
+		return s.now.AccessToken, nil
 	}
-	if time.Until(s.session.RefreshExpiresAt) > renewBefore {
-		refusal, err := s.post(ctx, "/v1/auth/refresh", api.RefreshRequest{RefreshToken: s.session.RefreshToken})
-		if refusal == nil {
-			return s.session.AccessToken, nil, err
+	if time.Until(s.now.RefreshExpiresAt) > renewBefore {
+		fresh, err := s.api.Refresh(ctx, s.now.RefreshToken)
+		var refused *client.Problem // The session has ended: there is the password.
+		if !errors.As(err, &refused) {
+			return s.keep(fresh, err)
 		}
-		_ = refusal.Body.Close() // The session has ended: there is the password.
 	}
 	password, err := readSecret("user-password-file", s.flags.passwordFile)
 	if err != nil {
-		return "", nil, err
+		return "", err
 	}
-	refusal, err := s.post(ctx, "/v1/auth/login", api.SignIn{Name: s.flags.user, Password: string(password)})
-	return s.session.AccessToken, refusal, err
+	return s.keep(s.api.Login(ctx, s.flags.user, string(password)))
 }
 
-// post makes a call that gives tokens, and keeps them; or it returns the
-// answer that gave none.
-func (s *signedIn) post(ctx context.Context, path string, body any) (*http.Response, error) {
-	text, err := json.Marshal(body)
-	if err != nil {
-		return nil, fmt.Errorf("sign in: %w", err)
+func (s *session) keep(fresh api.SignedIn, err error) (string, error) {
+	if err == nil {
+		s.now = fresh
 	}
-	target := strings.TrimSuffix(s.base.String(), "/") + path
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(text))
-	if err != nil {
-		return nil, fmt.Errorf("sign in: %w", err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := s.next.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return resp, nil
-	}
-	defer resp.Body.Close()
-	var fresh api.SignedIn
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxTokens)).Decode(&fresh); err != nil {
-		return nil, fmt.Errorf("sign in: %w", err)
-	}
-	s.session = fresh
-	return nil, nil
+	return fresh.AccessToken, err
 }

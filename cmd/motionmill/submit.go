@@ -28,11 +28,11 @@ func (f *serverFlag) add(cmd *cobra.Command) {
 }
 
 func (f *serverFlag) client() (*client.Client, error) {
-	caller, err := f.credentials.http(f.url)
+	token, err := f.credentials.token(f.url)
 	if err != nil {
 		return nil, err
 	}
-	cfg := client.Config{URL: f.url, HTTP: caller}
+	cfg := client.Config{URL: f.url, Token: token}
 	if dir, err := os.UserCacheDir(); err == nil { // Without one, an upload that breaks off is begun anew.
 		cfg.ResumeDir = filepath.Join(dir, "motionmill", "uploads")
 	}
