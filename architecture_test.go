@@ -29,9 +29,10 @@ var mayImport = map[string][]string{
 	".":                 {},
 	"job":               {},
 	"auth":              {"job"},
-	"queue":             {"job"},
-	"ledger":            {"job"},
-	"store":             {"job"},
+	"awsclient":         {"job"},
+	"queue":             {"awsclient", "job"},
+	"ledger":            {"awsclient", "job"},
+	"store":             {"awsclient", "job"},
 	"media":             {"job"},
 	"inference":         {"job"},
 	"inference/coco":    {}, // For commands and tests: no group names it.
@@ -40,7 +41,7 @@ var mayImport = map[string][]string{
 	"worker/pipeline":   {"media", "inference", "store", "job"},
 	"api":               {"auth", "job", "web"},
 	"web":               {},
-	"fleet":             {"job"},
+	"fleet":             {"awsclient", "job"},
 	"local":             {"queue", "ledger", "store", "job"},
 	"cloudtest":         {},      // For tests alone: no group names it.
 	"soak":              {"job"}, // For tests alone: no group names it.

@@ -7,10 +7,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 
-	"github.com/motionmill/motionmill/job"
+	"github.com/motionmill/motionmill/awsclient"
 )
 
 // Config sets up a Guest. Zero fields take the defaults given.
@@ -78,14 +77,9 @@ type Guest struct {
 // and does nothing. Only settings of the SDK that cannot be read are an error.
 func Arrive(ctx context.Context, cfg Config) (*Guest, error) {
 	cfg = cfg.withDefaults()
-	var settings aws.Config
-	if cfg.AWS != nil {
-		settings = cfg.AWS.Copy()
-	} else {
-		var err error
-		if settings, err = config.LoadDefaultConfig(ctx); err != nil {
-			return nil, job.Fail(job.Internal, "read the settings of AWS", "", "", "Mend the variable or file that it names.", err)
-		}
+	settings, err := awsclient.Settings(ctx, cfg.AWS)
+	if err != nil {
+		return nil, err
 	}
 	return arrive(ctx, cfg, newInstanceMetadata(settings), func(region string) scaling {
 		if settings.Region == "" {

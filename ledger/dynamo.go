@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	mathrand "math/rand/v2"
 	"slices"
@@ -14,10 +13,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/motionmill/motionmill/awsclient"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -83,10 +82,14 @@ func NewDynamo(ctx context.Context, cfg DynamoConfig) (*Dynamo, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	shared, err := awsSettings(ctx, cfg)
+	shared, err := awsclient.Settings(ctx, cfg.AWS)
 	if err != nil {
 		return nil, err
 	}
+	// DynamoDB throttles for moments only.
+	retries := awsclient.Retries(shared, func(o *retry.StandardOptions) {
+		o.MaxAttempts, o.Backoff = 5, retry.BackoffDelayerFunc(backoff)
+	})
 	refuse := func(finding, remedy string) (*Dynamo, error) {
 		return nil, job.Fail(job.Internal, "open ledger", cfg.Table, finding, remedy, nil)
 	}
@@ -104,42 +107,13 @@ func NewDynamo(ctx context.Context, cfg DynamoConfig) (*Dynamo, error) {
 		if client, ok := o.HTTPClient.(*awshttp.BuildableClient); ok {
 			o.HTTPClient = client.WithTimeout(cfg.AttemptTimeout)
 		}
+		o.HTTPClient = awsclient.WholeBodies(o.HTTPClient)
+		if retries != nil {
+			o.Retryer = retries
+		}
 		o.APIOptions = append(o.APIOptions, l.clock.attach)
 	})
 	return l, nil
-}
-
-// awsSettings gives the settings of the SDK, with tries as DynamoDB wants them
-// unless something else is set there: it throttles for moments only.
-func awsSettings(ctx context.Context, cfg DynamoConfig) (aws.Config, error) {
-	var shared aws.Config
-	if cfg.AWS != nil {
-		shared = cfg.AWS.Copy()
-	} else {
-		var err error
-		if shared, err = config.LoadDefaultConfig(ctx); err != nil {
-			return aws.Config{}, job.Fail(job.Internal, "read the settings of AWS", "", "", "Mend the variable or file that it names.", err)
-		}
-	}
-	if shared.Retryer == nil && shared.RetryMaxAttempts == 0 && shared.RetryMode == "" {
-		shared.Retryer = func() aws.Retryer {
-			return retry.NewStandard(func(o *retry.StandardOptions) {
-				o.MaxAttempts = 5
-				o.Backoff = retry.BackoffDelayerFunc(backoff)
-				o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(brokeOff))
-			})
-		}
-	}
-	return shared, nil
-}
-
-// brokeOff has a request made again whose reply broke off in the middle, which
-// the SDK takes for a reply that nobody can read.
-func brokeOff(err error) aws.Ternary {
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return aws.TrueTernary
-	}
-	return aws.UnknownTernary
 }
 
 // backoff gives the pause before a try: full jitter up to 50 ms, and twice as

@@ -1,21 +1,19 @@
 package queue
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go/middleware"
 
+	"github.com/motionmill/motionmill/awsclient"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -36,42 +34,25 @@ const (
 // otherwise (AWS_RETRY_MODE, AWS_MAX_ATTEMPTS) a request is tried six times.
 // It sends nothing.
 func NewSQSClient(ctx context.Context, settings *aws.Config) (*sqs.Client, error) {
-	var shared aws.Config
-	if settings != nil {
-		shared = settings.Copy()
-	} else {
-		var err error
-		if shared, err = config.LoadDefaultConfig(ctx); err != nil {
-			return nil, job.Fail(job.Internal, "read the settings of AWS", "", "", "Mend the variable or file that it names", err)
-		}
+	shared, err := awsclient.Settings(ctx, settings)
+	if err != nil {
+		return nil, err
 	}
 	if shared.Region == "" {
 		return nil, job.Fail(job.Internal, "open queues", "", "no region is set", "Set AWS_REGION, or a region in the shared configuration of AWS", nil)
 	}
-	ownRetries := shared.Retryer == nil && shared.RetryMode == "" && shared.RetryMaxAttempts == 0
+	retries := awsclient.Retries(shared, func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = attempts, maxBackoff })
 	return sqs.NewFromConfig(shared, func(o *sqs.Options) {
-		if ownRetries {
-			o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) {
-				s.MaxAttempts, s.MaxBackoff = attempts, maxBackoff
-				s.Retryables = append(s.Retryables, retry.IsErrorRetryableFunc(brokeOff))
-			})
+		if retries != nil {
+			o.Retryer = retries
 		}
 		if client, ok := o.HTTPClient.(*awshttp.BuildableClient); ok {
 			o.HTTPClient = client.WithTransportOptions(func(t *http.Transport) {
 				t.MaxIdleConns, t.MaxIdleConnsPerHost = connections, connections
 			})
 		}
-		o.HTTPClient = wholeBodies{o.HTTPClient}
+		o.HTTPClient = awsclient.WholeBodies(o.HTTPClient) // An answer half read hides its messages for nothing.
 	}), nil
-}
-
-// brokeOff has a request made again whose answer broke off in the middle, which
-// the SDK takes for an answer that nobody can read.
-func brokeOff(err error) aws.Ternary {
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return aws.TrueTernary
-	}
-	return aws.UnknownTernary
 }
 
 // within bounds every single try of a request, its answer included: a
@@ -100,21 +81,3 @@ type noAnswerError struct{ limit time.Duration }
 
 func (e noAnswerError) Error() string      { return fmt.Sprintf("no answer within %s", e.limit) }
 func (noAnswerError) RetryableError() bool { return true }
-
-// wholeBodies hands net/http bodies that are in memory. The SDK's own kind it
-// sends apart from the headers, and the SDK closes it when the answer begins:
-// where that comes before net/http has looked for the end of the body, it takes
-// the connection for broken and closes it, the answer of a receive half read.
-type wholeBodies struct{ client sqs.HTTPClient }
-
-// Do sends the request.
-func (w wholeBodies) Do(r *http.Request) (*http.Response, error) {
-	if r.Body != nil && r.Body != http.NoBody {
-		body, err := io.ReadAll(r.Body)
-		if err := errors.Join(err, r.Body.Close()); err != nil {
-			return nil, fmt.Errorf("read the request's body: %w", err)
-		}
-		r.Body = io.NopCloser(bytes.NewReader(body))
-	}
-	return w.client.Do(r)
-}

@@ -5,15 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/motionmill/motionmill/awsclient"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -34,7 +32,7 @@ func shortCode(code string) string { return strings.TrimPrefix(code, oldPrefix) 
 // codeOf returns the code of an error that the queue answered with, or "".
 func codeOf(err error) string {
 	var answered smithy.APIError
-	if errors.As(err, &answered) && !lacksCredentials(err) {
+	if errors.As(err, &answered) && !awsclient.LacksCredentials(err) {
 		return shortCode(answered.ErrorCode())
 	}
 	return ""
@@ -101,7 +99,7 @@ func (q *SQS) failed(ctx context.Context, op string, err error) error {
 	case isDenied(code):
 		return storage("access is denied", "Allow "+action+" on the queue to this identity, in its role and in the queue's policy; motionmill doctor names it")
 	case isUnknownCaller(code):
-		if off := clockOff(err); off != "" {
+		if off := awsclient.ClockOff(err); off != "" {
 			return storage("the clock of this machine is "+off, "Set it right, by NTP")
 		}
 		return storage("the credentials are not accepted", "Renew them, and check the clock of this machine")
@@ -117,49 +115,17 @@ func (q *SQS) failed(ctx context.Context, op string, err error) error {
 // unanswered tells what an error means that is no answer of the queue's.
 func (q *SQS) unanswered(err error) (finding, remedy string) {
 	var operation *smithy.OperationError
-	var unsent *smithyhttp.RequestSendError
 	var late noAnswerError
-	var answered *smithyhttp.ResponseError
-	switch signed := !lacksCredentials(err); {
+	switch signed := !awsclient.LacksCredentials(err); {
 	case !errors.As(err, &operation):
 		return "the answer is not as expected", ""
-	case signed && (errors.As(err, &unsent) || errors.As(err, &late)):
+	case signed && (awsclient.Unsent(err) || errors.As(err, &late)):
 		return "there was no answer", "Check that " + q.where() + " can be reached: the network, AWS_REGION, AWS_ENDPOINT_URL_SQS"
-	case signed && errors.As(err, &answered):
+	case signed && awsclient.Answered(err):
 		return "the answer cannot be read", "Check that " + q.where() + " is SQS, and not a proxy"
 	default:
 		return "there are no credentials to sign it with",
 			"Set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine a role; log in again where a session has ended"
-	}
-}
-
-// lacksCredentials tells an error of the services that give credentials out
-// from one of the queue's own: it is a call within a call.
-func lacksCredentials(err error) bool {
-	var operation, within *smithy.OperationError
-	return errors.As(err, &operation) && errors.As(operation.Err, &within)
-}
-
-// tolerance is how far a clock may be off before it is worth a word. Signatures
-// are refused from five minutes on.
-const tolerance = time.Minute
-
-// clockOff tells how far this machine's clock is from that of the server which
-// answered err, in minutes: "7m0s ahead"; empty when it is right or nobody knows.
-func clockOff(err error) string {
-	var answered *smithyhttp.ResponseError
-	if !errors.As(err, &answered) || answered.Response == nil || answered.Response.Response == nil {
-		return ""
-	}
-	date, unread := http.ParseTime(answered.Response.Header.Get("Date"))
-	off := time.Since(date)
-	switch {
-	case unread != nil, off.Abs() < tolerance:
-		return ""
-	case off < 0:
-		return (-off).Round(time.Minute).String() + " behind"
-	default:
-		return off.Round(time.Minute).String() + " ahead"
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/motionmill/motionmill/awsclient"
 )
 
 // CheckBucket tells whether the bucket is there and may be listed.
@@ -33,7 +35,7 @@ func (s *Store) ServerAhead(ctx context.Context, bucket string) (ahead time.Dura
 		date, told := middleware.GetServerTime(out.ResultMetadata)
 		return time.Until(date), told, nil
 	}
-	if answer := answerOf(err); answer != nil {
+	if answer := awsclient.Header(err); answer != nil {
 		date, unread := http.ParseTime(answer.Get("Date"))
 		return time.Until(date), unread == nil, nil
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
+	"github.com/motionmill/motionmill/awsclient"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -89,11 +90,11 @@ func (s *Store) fail(ctx context.Context, op, subject string, err error) error {
 // unsigned tells what is wrong when a call failed for who makes it, from where
 // and when, and not for what it asks; else its finding is empty.
 func (s *Store) unsigned(err error) (finding, remedy string) {
-	region, off := regionOf(err), clockOff(err)
+	region, off := awsclient.Header(err).Get("X-Amz-Bucket-Region"), awsclient.ClockOff(err)
 	silent := slices.Contains([]string{"", "Forbidden", "BadRequest"}, code(err)) // The answer to HEAD has no body.
 	var operation *smithy.OperationError
 	switch refused := status(err); {
-	case lacksCredentials(err), refused == 0 && errors.As(err, &operation) && !isUnsent(err):
+	case awsclient.LacksCredentials(err), refused == 0 && errors.As(err, &operation) && !awsclient.Unsent(err):
 		return "there are no credentials to sign it with",
 			"Set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine a role; log in again where a session has ended."
 	case refused < http.StatusMovedPermanently || refused > http.StatusPermanentRedirect && !slices.Contains(

@@ -17,17 +17,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/motionmill/motionmill/awsclient"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -86,7 +85,7 @@ const partBytes = 8 << 20
 
 // New returns a store. It reads the SDK's settings and sends nothing.
 func New(ctx context.Context, cfg Config) (*Store, error) {
-	shared, err := settings(ctx, cfg)
+	shared, err := awsclient.Settings(ctx, cfg.AWS)
 	if err != nil {
 		return nil, err
 	}
@@ -94,13 +93,11 @@ func New(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, job.Fail(job.Internal, "open object store", "", "no region is set",
 			"Set AWS_REGION, or a region in the shared configuration of AWS.", nil)
 	}
+	retries := awsclient.Retries(shared, func(o *retry.StandardOptions) { o.MaxAttempts = cmp.Or(cfg.Tries, retry.DefaultMaxAttempts) })
 	endpoint := ""
 	client := s3.NewFromConfig(shared, func(o *s3.Options) {
-		if shared.Retryer == nil && shared.RetryMode == "" && shared.RetryMaxAttempts == 0 {
-			o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) {
-				s.MaxAttempts = cmp.Or(cfg.Tries, retry.DefaultMaxAttempts)
-				s.Retryables = append(s.Retryables, retry.IsErrorRetryableFunc(brokeOff))
-			})
+		if retries != nil {
+			o.Retryer = retries
 		}
 		if o.BaseEndpoint != nil {
 			endpoint = strings.TrimRight(*o.BaseEndpoint, "/")
@@ -130,17 +127,6 @@ func New(ctx context.Context, cfg Config) (*Store, error) {
 		endpoint: endpoint,
 		public:   public,
 	}, nil
-}
-
-func settings(ctx context.Context, cfg Config) (aws.Config, error) {
-	if cfg.AWS != nil {
-		return cfg.AWS.Copy(), nil
-	}
-	shared, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		return aws.Config{}, job.Fail(job.Internal, "read the settings of AWS", "", "", "Mend the variable or file that it names.", err)
-	}
-	return shared, nil
 }
 
 // publicBase checks the endpoint that signed URLs are moved to.
@@ -183,12 +169,3 @@ func named(bucket, key string) error {
 }
 
 func uri(bucket, key string) string { return job.Source{Bucket: bucket, Key: key}.URI() }
-
-// brokeOff has a request made again whose answer broke off in the middle, which
-// the SDK takes for an answer that nobody can read.
-func brokeOff(err error) aws.Ternary {
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return aws.TrueTernary
-	}
-	return aws.UnknownTernary
-}

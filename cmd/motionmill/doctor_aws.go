@@ -11,11 +11,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/motionmill/motionmill/awsclient"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/ledger"
 	"github.com/motionmill/motionmill/queue"
@@ -38,9 +37,9 @@ const (
 // lookAtIdentity asks who signs the requests: not every service says so when it
 // refuses one.
 func (d *stageDoctor) lookAtIdentity(ctx context.Context) (string, error) {
-	settings, err := config.LoadDefaultConfig(ctx)
+	settings, err := awsclient.Settings(ctx, nil)
 	if err != nil {
-		return "", usageError{job.Fail(job.Internal, "read the settings of AWS", "", "", "Mend the variable or file that it names.", err)}
+		return "", usageError{err}
 	}
 	if settings.Region == "" {
 		return "", usageError{job.Fail(job.Internal, "read the settings of AWS", "", "no region is set", "Set AWS_REGION, or a region in the shared configuration of AWS.", nil)}
@@ -61,14 +60,12 @@ func (d *stageDoctor) lookAtIdentity(ctx context.Context) (string, error) {
 // unknownIdentity judges the error of a call that was to tell who we are.
 func unknownIdentity(err error) (string, error) {
 	const op, subject = "ask", "who we are"
-	var operation, within *smithy.OperationError
 	var refused smithy.APIError
-	var unsent *smithyhttp.RequestSendError
-	switch nested := errors.As(err, &operation) && errors.As(operation.Err, &within); {
-	case !nested && errors.As(err, &refused):
+	switch signed := !awsclient.LacksCredentials(err); {
+	case signed && errors.As(err, &refused):
 		return "", job.Fail(job.Storage, op, subject, "sts:GetCallerIdentity: the credentials are not accepted",
 			"Renew them (aws sso login, aws configure), and check the clock of this machine and AWS_REGION.", err)
-	case !nested && (errors.As(err, &unsent) || errors.Is(err, context.DeadlineExceeded)):
+	case signed && (awsclient.Unsent(err) || errors.Is(err, context.DeadlineExceeded)):
 		// A network without a way out need not have STS.
 		return "not known, since sts:GetCallerIdentity was not answered: " + oneLine(err), nil
 	default:
