@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/ledger"
 	"github.com/motionmill/motionmill/local/database"
 	"github.com/motionmill/motionmill/queue"
@@ -77,42 +76,36 @@ func openEmbedded(folder, lane string) (*parts, error) {
 	return p, err
 }
 
-// receivedBefore has the messages of the work queue received n times already.
-func (p *parts) receivedBefore(n int) error {
+// receivedBefore has the messages of the work queue, which are so many,
+// received n times already.
+func (p *parts) receivedBefore(n, messages int) error {
 	if p.db == nil {
-		return p.receiveAll(n)
+		return p.receiveAll(n, messages)
 	}
 	_, err := p.db.Exec("UPDATE queue_messages SET received = ? WHERE queue = ?", n, workQueue)
 	return err
 }
 
-// receiveAll receives each message of the work queue n times, and gives all
-// back at the end.
-func (p *parts) receiveAll(n int) error {
+// receiveAll receives each message of the work queue n times, all of them before
+// any is given back. How many there are is told, not counted: right after a
+// message was sent, ElasticMQ may leave it out of its count.
+func (p *parts) receiveAll(n, messages int) error {
 	ctx, work := context.Background(), p.queues[workQueue]
-	depth, err := work.Depth(ctx)
-	if err != nil {
-		return err
-	}
-	var done []job.Message
-	for len(done) < depth.Visible {
-		got, err := work.Receive(ctx, 10, time.Second)
-		if err != nil {
-			return err
-		}
-		for _, m := range got {
-			hidden := time.Duration(0)
-			if m.Received == n {
-				done, hidden = append(done, m), time.Minute
-			}
-			if err := work.Hide(ctx, m.Receipt, hidden); err != nil {
+	for range n {
+		receipts := map[string]string{}
+		for len(receipts) < messages {
+			got, err := work.Receive(ctx, 10, time.Second)
+			if err != nil {
 				return err
 			}
+			for _, m := range got {
+				receipts[m.ID] = m.Receipt
+			}
 		}
-	}
-	for _, m := range done {
-		if err := work.Hide(ctx, m.Receipt, 0); err != nil {
-			return err
+		for _, receipt := range receipts {
+			if err := work.Hide(ctx, receipt, 0); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -174,11 +174,11 @@ func stories(p pace) map[string]story {
 		"split":      {jobs: 3, script: succeeds, seed: upload},
 		"no room":    {jobs: 2, script: succeeds, seed: each(4)},
 		"no room again": {jobs: 2, script: succeeds, seed: func(l *track) error {
-			return errors.Join(each(4)(l), l.receivedBefore(24))
+			return errors.Join(each(4)(l), l.receivedBefore(24, 2))
 		}},
 		"poison": {seed: func(l *track) error {
 			lost := job.Source{Bucket: uploads, Key: "lost.mp4", ETag: "e", Sequencer: "10"}
-			return errors.Join(l.send(workQueue, event(lost), 0), l.receivedBefore(49))
+			return errors.Join(l.send(workQueue, event(lost), 0), l.receivedBefore(49, 1))
 		}},
 		"older requeue": {jobs: 1, script: succeeds, seed: func(l *track) error {
 			requeue := func(fence int64, delay time.Duration) error {
