@@ -62,7 +62,7 @@ func openCalls() []string {
 func (a *API) isOpen(pattern string) bool {
 	_, isPage := a.page.files[strings.TrimPrefix(pattern, "GET ")]
 	isDocs := strings.HasPrefix(pattern, "GET /docs/") // scripts and styles
-	return pattern == "" || isPage || strings.HasPrefix(pattern, "GET /docs/") || isDocs || slices.Contains(openCalls(), pattern)
+	return pattern == "" || isPage || isDocs || slices.Contains(openCalls(), pattern)
 }
 
 // roleFor gives the least role that a call needs: what only reads, or only
