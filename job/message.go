@@ -52,6 +52,8 @@ type Letter struct {
 	Weight int `json:"weight,omitempty"`
 	// SentAt is when a timer was sent, for the limit of retention.
 	SentAt time.Time `json:"sent_at,omitzero"`
+	// Request is, in a retry, the id of the API's request that asks for it.
+	Request string `json:"request,omitempty"`
 	// Reason tells people why a message lies in the dead-letter queue.
 	Reason string `json:"reason,omitempty"`
 	// Body is, in an unreadable letter, the body as it came.
@@ -91,6 +93,8 @@ type Order struct {
 	// Fence is, in a requeue, that of the record when the job was queued: the
 	// order is of no use once the ledger is past it. 0 is unknown.
 	Fence int64
+	// At is when the event says that the object came; zero is unknown.
+	At time.Time
 }
 
 // ID returns the identity of the job that the order asks for.

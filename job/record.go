@@ -28,6 +28,11 @@ type Record struct {
 	History  []Attempt `json:"history,omitempty"`
 	// Manifest is the key of the committed attempt's manifest in the outputs bucket.
 	Manifest string `json:"manifest,omitempty"`
+	// Request is the id of the API's request that brought the source, once an
+	// attempt has read it; Asked that of the one that last cancelled or retried
+	// the job. Sources that came another way have none.
+	Request string `json:"request,omitempty"`
+	Asked   string `json:"asked,omitempty"`
 	// Announced tells that everyone who is to learn of the final state has.
 	Announced bool      `json:"announced,omitempty"`
 	CreatedAt time.Time `json:"created_at,omitzero"`
@@ -45,6 +50,9 @@ type Progress struct {
 	FPS float64 `json:"fps"`
 	// ETASeconds is the estimated rest of the whole attempt; negative is unknown.
 	ETASeconds float64 `json:"eta_s"`
+	// Fraction is the part of the whole attempt that is done, 0 to 1; it never
+	// goes back.
+	Fraction float64 `json:"fraction"`
 }
 
 // Failure is why an attempt ended badly.
