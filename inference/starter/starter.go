@@ -38,7 +38,8 @@ type GroundTruth struct {
 
 // Frame is the truth about one frame.
 type Frame struct {
-	// Keypoints are the 17 of COCO in their usual order (left and right are the figure's own): x and y in
+	// Keypoints are the 17 of COCO in their usual order (left and right are the figure's own), shoulders and
+	// hips where people mark them rather than at the joints' centres: x and y in
 	// pixels of the video, from the top left corner of the top left pixel, then Outside, Hidden or Seen.
 	Keypoints [17][3]float64 `json:"keypoints"`
 	// Height is how tall the figure would stand at its distance, in pixels, whatever its pose.

@@ -1,7 +1,7 @@
 """Renders training frames with their truth, and keeps what the two models need of each on disk.
 
 A frame gives the pose model a generous crop around the person (the training loop jitters the box inside it)
-and the matte model the whole frame, stretched.
+and the matte model the whole frame, stretched. There are two styles: the plain one here, and that of photo.py.
 """
 
 from __future__ import annotations
@@ -100,6 +100,16 @@ def truth(joints, build, zoom, result, scale, size):
     return kp, float(tall * zoom.focal / depth / scale)
 
 
+def marks(kp: np.ndarray) -> np.ndarray:
+    """Joint centres (17×3 or more, COCO's order) to where people mark them in pictures, and what other models therefore
+    learn: shoulders on top of the joint (a ninth of the trunk higher), hips a quarter further out and a little lower."""
+    out = kp.copy()
+    top, low = kp[5:7, :2].mean(0), kp[11:13, :2].mean(0)
+    out[5:7, :2] += 0.11 * (top - low)
+    out[11:13, :2] += 0.25 * (kp[11:13, :2] - low) - 0.045 * (top - low)
+    return out
+
+
 def mask_box(mask: np.ndarray) -> tuple[float, float, float, float]:
     ys, xs = np.where(mask > 0.5)
     if len(xs) < 12:
@@ -153,18 +163,24 @@ def main() -> None:
     ap.add_argument("--out", type=Path, required=True, help="folder for one shard")
     ap.add_argument("--count", type=int, default=1000)
     ap.add_argument("--seed", type=int, default=1)
+    ap.add_argument("--style", choices=["plain", "photo"], default="plain", help="random_frame here, or photo.photo_frame")
     a = ap.parse_args()
+    import codec  # these two build on this module
+    import photo
+
     cv2.setNumThreads(1)
     a.out.mkdir(parents=True, exist_ok=True)
     new = lambda name, shape, t=np.uint8: np.lib.format.open_memmap(a.out / f"{name}.npy", "w+", t, (a.count, *shape))
     crops, kps = new("crop", (STORE_H, STORE_W, 3)), new("kp", (17, 3), np.float32)
     frames, masks, oks = new("frame", (MATTE, MATTE, 3)), new("mask", (MATTE, MATTE)), new("ok", (), np.bool_)
-    start = time.time()
+    start, draw = time.time(), random_frame if a.style == "plain" else photo.photo_frame
     for i in range(a.count):
         rng = np.random.default_rng([a.seed, i])
-        oks[i], crops[i], kps[i], frames[i], masks[i] = pack(rng, random_frame(rng))
+        oks[i], crops[i], kps[i], frames[i], masks[i] = pack(rng, draw(rng))
         if i % 1000 == 999:
             print(f"{i + 1} frames, {time.time() - start:.0f} s", flush=True)
+    if a.style == "photo":
+        codec.spoil(a.seed, [crops, frames])
     for x in (crops, kps, frames, masks, oks):
         x.flush()
 

@@ -101,6 +101,7 @@ def film():
         img, mask, cast, zoom = dataset.compose(
             np.random.default_rng(SEED), np.concatenate([figure, extra]), materials, cam, (WIDTH, HEIGHT), bg, light, ambient, feet, ZOOM)
         kp, height = dataset.truth(joints, build, zoom, cast, ZOOM, (WIDTH, HEIGHT))
+        kp = dataset.marks(kp)
         half = cv2.resize(mask, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA)
         img = np.clip(img + rng.normal(0, 0.006, img.shape), 0, 1)
         truth = {"keypoints": [[round(x, 2), round(y, 2), int(v)] for x, y, v in kp.tolist()], "height": round(height, 2), "mask": runs(half)}

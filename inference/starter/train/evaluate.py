@@ -18,6 +18,7 @@ import onnxruntime as ort
 
 import dataset
 import nets
+import photo
 
 STRIDE = 2
 MIN_SCORE = 0.3  # a keypoint below it does not shape the next box
@@ -158,18 +159,18 @@ def demo(models: Models, folder: Path, decode: str) -> Tally:
     return tally
 
 
-def held_out(models: Models, seed: int, count: int, decode: str) -> dict[str, Tally]:
-    """Rendered frames: boxes from the matte, from the true mask, and from the true keypoints."""
+def held_out(models: Models, draw, seed: int, count: int, decode: str) -> dict[str, Tally]:
+    """Frames that draw renders: boxes from the matte, from the true mask, and from the true keypoints."""
     tallies = {"box from matte": Tally(), "box from mask": Tally(), "box from keypoints": Tally()}
     for i in range(count):
-        f = dataset.random_frame(np.random.default_rng([seed, i]))
+        f = draw(np.random.default_rng([seed, i]))
         alpha = models.alpha(f.image)
         tallies["box from matte"].mask(alpha > 0.5, f.mask > 127)
         if f.box[3] < 24 or (f.keypoints[:, 2] > 0).sum() < 8:
             continue
         boxes = (matte_box(alpha), f.box, dataset.keypoint_box(f.keypoints))
         for tally, box in zip(tallies.values(), boxes):
-            tally.pose(models.keypoints(f.image, box, decode) if box else None, f.keypoints, f.height)
+            tally.pose(models.keypoints(f.image, box, decode) if box else None, dataset.marks(f.keypoints), f.height)
     return tallies
 
 
@@ -185,9 +186,10 @@ def main() -> None:
         tally = demo(models, a.models, decode)
         print(tally.line(f"demo ({decode})"))
         print(tally.parts())
-    for name, t in held_out(models, a.seed, a.count, "dark").items():
-        print(t.line(f"held out, {name} (dark)"))
-        print(t.parts())
+    for style, draw in (("plain", dataset.random_frame), ("photo", photo.photo_frame)):
+        for name, t in held_out(models, draw, a.seed, a.count, "dark").items():
+            print(t.line(f"held out, {style}, {name} (dark)"))
+            print(t.parts())
     print("one thread: " + ", ".join(f"{k} {1000 * np.median(v):.1f} ms" for k, v in models.seconds.items()))
 
 

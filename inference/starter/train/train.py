@@ -55,8 +55,35 @@ def tint(rng: np.random.Generator, img: np.ndarray) -> np.ndarray:
     return np.clip(x, 0, 255)
 
 
-def pose_sample(rng: np.random.Generator, crop: np.ndarray, kp: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def spoil(rng: np.random.Generator, img: np.ndarray) -> np.ndarray:
+    """Dearer changes, to some samples: low resolution, blur, and patches that hide what lies below. float32 0–255 in and out."""
+    h, w = img.shape[:2]
+    img = np.ascontiguousarray(img)
+    if rng.random() < 0.15:
+        s = rng.uniform(0.35, 0.9)
+        img = cv2.resize(cv2.resize(img, None, fx=s, fy=s, interpolation=cv2.INTER_AREA), (w, h), interpolation=cv2.INTER_LINEAR)
+    if rng.random() < 0.12:
+        img = cv2.GaussianBlur(img, (0, 0), rng.uniform(0.4, 1.3))
+    if rng.random() < 0.25:
+        img = 255 * (np.clip(img, 0, 255) / 255) ** np.float32(rng.uniform(0.6, 1.6))
+    return img
+
+
+def cover(rng: np.random.Generator, img: np.ndarray) -> np.ndarray:
+    """Now and then a patch of another part of the picture, or of one colour, laid over it."""
+    if rng.random() >= 0.2:
+        return img
+    h, w = img.shape[:2]
+    ph, pw = int(rng.uniform(0.08, 0.3) * h), int(rng.uniform(0.08, 0.4) * w)
+    y, x, v, u = (int(rng.integers(0, n)) for n in (h - ph, w - pw, h - ph, w - pw))
+    img = img.copy()
+    img[y : y + ph, x : x + pw] = img[v : v + ph, u : u + pw].copy() if rng.random() < 0.5 else rng.uniform(0, 255, 3)
+    return img
+
+
+def pose_sample(rng: np.random.Generator, crop: np.ndarray, kp: np.ndarray, hard: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A jittered input crop (float32 HWC), its 17 points in input pixels, and the weight of each point's map."""
+    kp = dataset.marks(kp)
     k = 1.25 / dataset.GROW * rng.uniform(0.8, 1.25)
     w, h = dataset.STORE_W * k, dataset.STORE_H * k
     centre = np.array([dataset.STORE_W, dataset.STORE_H]) / 2
@@ -71,7 +98,8 @@ def pose_sample(rng: np.random.Generator, crop: np.ndarray, kp: np.ndarray) -> t
         img, pts, state = img[:, ::-1], pts[FLIP] * [-1, 1] + [IN_W - 1, 0], state[FLIP]
     inside = (pts[:, 0] > -2) & (pts[:, 1] > -2) & (pts[:, 0] < IN_W + 2) & (pts[:, 1] < IN_H + 2)
     pts = np.where(((state > 0) & inside)[:, None], pts, -1e4)
-    return tint(rng, img), pts, np.where(state == 2, 1.0, 0.5)
+    img = spoil(rng, tint(rng, cover(rng, img))) if hard else tint(rng, img)
+    return img, pts, np.where(state == 2, 1.0, 0.5)
 
 
 def heatmaps(pts: torch.Tensor) -> torch.Tensor:
@@ -103,7 +131,7 @@ def matte_sample(rng: np.random.Generator, img: np.ndarray, mask: np.ndarray) ->
         mask = cv2.warpAffine(mask, m, (n, n), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     if rng.random() < 0.5:
         img, mask = img[:, ::-1], mask[:, ::-1]
-    return tint(rng, img) / 255, mask.astype(np.float32) / 255
+    return spoil(rng, tint(rng, img)) / 255, mask.astype(np.float32) / 255
 
 
 def matte_batch(rng: np.random.Generator, data: Shards, picks: np.ndarray):
@@ -123,7 +151,7 @@ def pose_score(net, data: Shards) -> float:
     rng, good, seen = np.random.default_rng(5), 0, 0
     for start in range(0, min(len(data), 768), 64):
         picks = np.arange(start, min(start + 64, len(data)))
-        rows = [pose_sample(rng, *data[k]) for k in picks]
+        rows = [pose_sample(rng, *data[k], hard=False) for k in picks]
         x = np.stack([(r[0] - nets.IMAGENET_MEAN) / nets.IMAGENET_STD for r in rows]).astype(np.float32)
         maps = net(torch.from_numpy(x).permute(0, 3, 1, 2)).flatten(2).argmax(2).numpy()
         xy = np.stack([maps % MAP_W, maps // MAP_W], -1) * 2.0
