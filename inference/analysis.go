@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/motionmill/motionmill/job"
 )
 
 // analysis is one video on its way through an Analyser.
@@ -40,6 +42,10 @@ type link struct {
 	done   chan struct{}
 	matted chan struct{} // closed when the matte is made, where the next waits for it
 	after  scene
+	// boxes are where people were seen, frame px, before it is known who they are;
+	// sighted is closed once they may be read.
+	boxes   []rect
+	sighted chan struct{}
 	// look is where a pose model that follows by itself looks next, in frame px.
 	look rect
 }
@@ -54,14 +60,15 @@ type frame struct {
 	older, old, own *link
 	cut             cutout
 	finder          finder
+	ahead           ahead
 	seen            []observation // in the order of ids
 	done            chan struct{}
 }
 
 func newAnalysis(a *Analyser, v Video) *analysis {
 	// A few frames more than tokens: a frame that waits for an earlier one must
-	// not keep a core idle.
-	held := v.Parallel + lag
+	// not keep a core idle, nor must the decoder.
+	held := v.Parallel + 2*lag
 	run := &analysis{
 		mattes:   newMattes(a.matte, v.Matte, picture{width: v.FrameWidth, height: v.FrameHeight}),
 		Analyser: a, video: v, following: newFollowing(v),
@@ -83,11 +90,15 @@ func (r *analysis) run(
 	ctx context.Context, next func([]byte) (int, float64, error), emit func(Result) error,
 ) error {
 	group, inner := errgroup.WithContext(ctx)
-	group.Go(func() error { return r.read(inner, next) })
-	for range cap(r.free) {
-		group.Go(func() error { return r.serve(inner) })
+	// A panic of any of them is an error like others: it ends the job, not the process.
+	beside := func(what string, f func() error) {
+		group.Go(func() error { return job.Guarded(what, f) })
 	}
-	group.Go(func() error { return r.emit(inner, emit) })
+	beside("read frames", func() error { return r.read(inner, next) })
+	for range cap(r.free) {
+		beside("analyse frames", func() error { return r.serve(inner) })
+	}
+	beside("hand on frames", func() error { return r.emit(inner, emit) })
 	return group.Wait()
 }
 
@@ -97,6 +108,7 @@ func (r *analysis) read(ctx context.Context, next func([]byte) (int, float64, er
 	defer close(r.order)
 	start := newLink()
 	close(start.done)
+	close(start.sighted)
 	close(start.matted)
 	older, old := start, start
 	for number := 0; ; number++ {
@@ -157,7 +169,7 @@ func (r *analysis) emit(ctx context.Context, emit func(Result) error) error {
 
 // process runs the models over one frame.
 func (r *analysis) process(ctx context.Context, f *frame) error {
-	f.cut.taken, f.seen = false, nil
+	f.cut.taken, f.seen, f.ahead = false, nil, ahead{}
 	if r.wantMatte() || r.mattes.ordered {
 		if err := r.cutMatte(ctx, f); err != nil {
 			return err
@@ -199,7 +211,9 @@ func (r *analysis) compute(ctx context.Context, model int, inference func() erro
 	return r.meters[model].measure(inference)
 }
 
-func newLink() *link { return &link{done: make(chan struct{}), matted: make(chan struct{})} }
+func newLink() *link {
+	return &link{done: make(chan struct{}), matted: make(chan struct{}), sighted: make(chan struct{})}
+}
 
 // wait returns what is known after the link's frame.
 func (l *link) wait(ctx context.Context) (scene, error) {

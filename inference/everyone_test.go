@@ -230,7 +230,8 @@ func TestDetectorLooksWhenAPoseIsInDoubt(t *testing.T) {
 				t.Errorf("frame %d: ids %v", i, list)
 			}
 		}
-		if n := r.poses.Load(); n != 90 {
+		// A pose that was looked for ahead is dropped where the detector looks instead.
+		if n := r.poses.Load(); n < 90 || n > 90+r.detections.Load() {
 			t.Errorf("%d poses in 90 frames", n)
 		}
 		return r.detections.Load()

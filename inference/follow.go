@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/motionmill/motionmill/job"
 )
 
 // lookAgain is after how many frames the detector runs again while a pose is
@@ -22,6 +24,9 @@ type sight struct {
 // given what was known lag frames ago. Everywhere people are sought now and
 // then, and when somebody is not where expected.
 func (r *analysis) follow(ctx context.Context, f *frame) ([]observation, error) {
+	if err := r.prepare(ctx, f); err != nil {
+		return nil, err
+	}
 	before, err := f.older.wait(ctx)
 	if err != nil {
 		return nil, err
@@ -46,6 +51,7 @@ func (r *analysis) follow(ctx context.Context, f *frame) ([]observation, error) 
 		}
 		searched = true
 	}
+	f.own.show(s.seen)
 	now, err := f.old.wait(ctx) // Somebody may have been found in the frame in between.
 	if err != nil {
 		return nil, err
@@ -141,20 +147,14 @@ func (g following) unseen(now scene, seen []observation, t float64) (tracks []tr
 	return tracks
 }
 
-// look looks for poses at the guesses, side by side: as many in a run as the
-// model takes, in as many runs at once as there are tokens.
+// look looks for poses at the guesses.
 func (r *analysis) look(ctx context.Context, f *frame, s *sight, guesses []guess) error {
-	boxes, points := make([]rect, len(guesses)), make([][]keypoint, len(guesses))
+	boxes := make([]rect, len(guesses))
 	for i, g := range guesses {
-		boxes[i], points[i] = g.box, make([]keypoint, len(r.choice.Pose.Points.Names))
+		boxes[i] = g.box
 	}
-	group, inner := errgroup.WithContext(ctx)
-	most := r.inOneRun()
-	for from := 0; from < len(guesses); from += most {
-		to := min(from+most, len(guesses))
-		group.Go(func() error { return r.estimate(inner, f, boxes[from:to], points[from:to]) })
-	}
-	if err := group.Wait(); err != nil {
+	points, err := r.pointsIn(ctx, f, boxes)
+	if err != nil {
 		return err
 	}
 	for i, g := range guesses {
@@ -165,6 +165,24 @@ func (r *analysis) look(ctx context.Context, f *frame, s *sight, guesses []guess
 		}
 	}
 	return nil
+}
+
+// estimateEach finds the points of poses in boxes, side by side: as many in a run
+// as the model takes, in as many runs at once as there are tokens.
+func (r *analysis) estimateEach(ctx context.Context, f *frame, boxes []rect) ([][]keypoint, error) {
+	points := make([][]keypoint, len(boxes))
+	for i := range points {
+		points[i] = make([]keypoint, len(r.choice.Pose.Points.Names))
+	}
+	group, inner := errgroup.WithContext(ctx)
+	most := r.inOneRun()
+	for from := 0; from < len(boxes); from += most {
+		to := min(from+most, len(boxes))
+		group.Go(func() error {
+			return job.Guarded("estimate poses", func() error { return r.estimate(inner, f, boxes[from:to], points[from:to]) })
+		})
+	}
+	return points, group.Wait()
 }
 
 // inOneRun is how many people the pose model looks at in one run.
@@ -202,6 +220,9 @@ func (r *analysis) sources() []func(context.Context, *frame) ([]detection, error
 }
 
 func (r *analysis) findByDetector(ctx context.Context, f *frame) (found []detection, err error) {
+	if f.ahead.detected {
+		return f.ahead.found, nil
+	}
 	err = r.compute(ctx, meterDetect, func() (err error) {
 		found, err = r.detect.detect(f.pic)
 		return err

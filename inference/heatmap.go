@@ -1,10 +1,6 @@
 package inference
 
-import (
-	"math"
-
-	"github.com/motionmill/motionmill/job"
-)
+import "math"
 
 // keypoint is a point in frame pixels, 0 being the middle of the first, and its
 // score; score 0 means that the point was not found.
@@ -54,10 +50,6 @@ func newHeatmap(n *network) (*heatmap, error) {
 			outputs, h.points, h.points)
 	}
 	return h, nil
-}
-
-func badManifest(m Model, err error) error {
-	return job.Fail(job.ModelMissing, "open model "+m.Name, m.Path, "its manifest is broken", "Correct that field", err)
 }
 
 // minimum is the mean score from which a pose is taken for a person's.

@@ -32,6 +32,28 @@ type worktop struct {
 	across     []share   // of the columns of a mask that is being laid
 }
 
+// examine runs the network over a frame that is laid into its input; read takes
+// the outputs, and has the worktop to itself meanwhile.
+func (n *network) examine(fill filler, pic picture, p placement, read func(*worktop, []tensor) error) error {
+	var w *worktop
+	return n.use(func(l *lane) {
+		fill.fill(l.runner.Input(), pic, p, &l.scratch)
+		w = &l.worktop
+	}, func(out []tensor) error { return read(w, out) })
+}
+
+// people finds the people in a frame, best first; read puts them, in input px,
+// into the worktop's candidates.
+func (n *network) people(fill filler, pic picture, read func(*worktop, []tensor) error) (found []detection, err error) {
+	p := place(n.model.Input, pic)
+	err = n.examine(fill, pic, p, func(w *worktop, out []tensor) error {
+		err := read(w, out)
+		found = back(w.candidates, p, pic)
+		return err
+	})
+	return found, err
+}
+
 // share says between which two cells a pixel lies: low and the next, of which the
 // latter has the weight.
 type share struct {
@@ -75,12 +97,12 @@ func (c canvas) lay(mask grid, count, over, within span, w *worktop, tones func(
 		return
 	}
 	n := part.x1 - part.x0
-	w.across = resized(w.across, n)
+	w.across = grown(w.across, n)
 	for i := range w.across {
 		w.across[i] = shareOf(part.x0+i-over.x0, over.x1-over.x0, mask.w, count.x0, count.x1)
 	}
 	first, last := w.across[0].low, w.across[n-1].high
-	w.row = resized(w.row, mask.w+n)
+	w.row = grown(w.row, mask.w+n)
 	row, values := w.row[:mask.w], w.row[mask.w:]
 	for y := part.y0; y < part.y1; y++ {
 		s := shareOf(y-over.y0, over.y1-over.y0, mask.h, count.y0, count.y1)
@@ -102,13 +124,6 @@ func shareOf(i, n, cells, first, end int) share {
 	at = min(max(at, float64(first)), float64(end-1))
 	low := int(at)
 	return share{low, min(low+1, end-1), float32(at - float64(low))}
-}
-
-func resized[T any](s []T, n int) []T {
-	if cap(s) < n {
-		return make([]T, n)
-	}
-	return s[:n]
 }
 
 // tone keeps the greater of what lies there and the grey of a probability.

@@ -25,9 +25,11 @@ func newMaskRCNN(n *network) (*maskRCNN, error) {
 		return nil, badManifest(m, wrongField("input.fit", "is %q, the family maskrcnn looks at the whole frame", m.Input.Fit))
 	}
 	if len(m.Classes) > 0 {
-		if d.person = m.Classes.person() + 1; d.person == 0 {
-			return nil, badManifest(m, wrongField("classes", "does not name person"))
+		class, err := m.personClass()
+		if err != nil {
+			return nil, err
 		}
+		d.person = class + 1
 	}
 	_, outputs := n.session.Info()
 	if !d.find(outputs) {
@@ -103,12 +105,8 @@ func (d *maskRCNN) options(masks []int64) (err error) {
 }
 
 // detect finds the people in a frame, best first.
-func (d *maskRCNN) detect(pic picture) (found []detection, err error) {
-	p := place(d.network.model.Input, pic)
-	err = d.see(pic, p, func(w *worktop, _ []tensor) {
-		found = back(w.candidates, p, pic)
-	})
-	return found, err
+func (d *maskRCNN) detect(pic picture) ([]detection, error) {
+	return d.network.people(d.fill, pic, d.read)
 }
 
 // size is the width and height in px of the mattes of frames like pic: the
@@ -122,7 +120,10 @@ func (d *maskRCNN) size(pic picture) (w, h int) {
 // size gives; 255 is person.
 func (d *maskRCNN) cut(pic picture, dst []byte) error {
 	p := place(d.network.model.Input, pic)
-	return d.see(pic, p, func(w *worktop, out []tensor) {
+	return d.network.examine(d.fill, pic, p, func(w *worktop, out []tensor) error {
+		if err := d.read(w, out); err != nil {
+			return err
+		}
 		onto := newCanvas(p, dst)
 		for _, c := range w.candidates {
 			masks := out[d.masks]
@@ -134,13 +135,14 @@ func (d *maskRCNN) cut(pic picture, dst []byte) error {
 			}
 			onto.lay(g, span{0, 0, g.w, g.h}, over, over, w, tone)
 		}
+		return nil
 	})
 }
 
 // framed adds a cell of 0 on every side of a mask.
 func framed(g grid, w *worktop) grid {
 	f := grid{w: g.w + 2, h: g.h + 2}
-	w.cells = resized(w.cells, f.w*f.h)
+	w.cells = grown(w.cells, f.w*f.h)
 	f.data = w.cells
 	clear(f.data)
 	for y := range g.h {
@@ -153,37 +155,30 @@ func framed(g grid, w *worktop) grid {
 // mask, with fractions dropped. After torchvision's expand_boxes and
 // paste_mask_in_image (models/detection/roi_heads.py).
 func pasted(box rect) span {
-	const grown = (zooCells + 2.0) / zooCells
+	const wider = (zooCells + 2.0) / zooCells
 	x, y := box.centre()
-	left, top := math.Trunc(x-box.w/2*grown), math.Trunc(y-box.h/2*grown)
-	right, bottom := math.Trunc(x+box.w/2*grown), math.Trunc(y+box.h/2*grown)
+	left, top := math.Trunc(x-box.w/2*wider), math.Trunc(y-box.h/2*wider)
+	right, bottom := math.Trunc(x+box.w/2*wider), math.Trunc(y+box.h/2*wider)
 	return span{int(left), int(top), int(math.Max(right, left)) + 1, int(math.Max(bottom, top)) + 1}
 }
 
-// see runs the model over a placed frame; use gets the people in the worktop's candidates.
-func (d *maskRCNN) see(pic picture, p placement, use func(*worktop, []tensor)) error {
-	var w *worktop
-	return d.network.use(func(l *lane) {
-		d.fill.fill(l.runner.Input(), pic, p, &l.scratch)
-		w = &l.worktop
-	}, func(out []tensor) error {
-		if err := d.check(out); err != nil {
-			return err
+// read puts the people in the outputs, best first, into the worktop's candidates.
+func (d *maskRCNN) read(w *worktop, out []tensor) error {
+	w.candidates = w.candidates[:0]
+	if err := d.check(out); err != nil {
+		return err
+	}
+	for i, label := range out[d.labels].data {
+		score := float64(out[d.scores].data[i])
+		if int(label) != d.person || score < d.minScore {
+			continue
 		}
-		w.candidates = w.candidates[:0]
-		for i, label := range out[d.labels].data {
-			score := float64(out[d.scores].data[i])
-			if int(label) != d.person || score < d.minScore {
-				continue
-			}
-			b := out[d.boxes].data[4*i : 4*i+4]
-			box := rect{float64(b[0]), float64(b[1]), float64(b[2] - b[0]), float64(b[3] - b[1])}
-			w.candidates = append(w.candidates, candidate{detection{box, score}, i})
-		}
-		sortByScore(w.candidates)
-		use(w, out)
-		return nil
-	})
+		b := out[d.boxes].data[4*i : 4*i+4]
+		box := rect{float64(b[0]), float64(b[1]), float64(b[2] - b[0]), float64(b[3] - b[1])}
+		w.candidates = append(w.candidates, candidate{detection{box, score}, i})
+	}
+	sortByScore(w.candidates)
+	return nil
 }
 
 // check compares the shapes of what came out with each other and with the layout.

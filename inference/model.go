@@ -111,3 +111,32 @@ func (m Model) remedy() string {
 	}
 	return "Fetch it again from " + m.Source + ", or remove the manifest"
 }
+
+// badManifest says that a field of the manifest, which err names, is wrong.
+func badManifest(m Model, err error) error {
+	return job.Fail(job.ModelMissing, "open model "+m.Name, m.Path, "its manifest is broken", "Correct that field", err)
+}
+
+// thresholds reads the options of a family that has these two alone: the score from which something
+// is found, and the overlap (IoU) up to which two boxes are two things.
+func (m Model) thresholds(score, iou float64) (minScore, maxIoU float64, err error) {
+	if err = m.knownOptions("score", "iou"); err == nil {
+		minScore, err = m.number("score", score, 0, 1)
+	}
+	if err == nil {
+		maxIoU, err = m.number("iou", iou, 0, 1)
+	}
+	if err != nil {
+		return 0, 0, badManifest(m, err)
+	}
+	return minScore, maxIoU, nil
+}
+
+// personClass is the number of the class person.
+func (m Model) personClass() (int, error) {
+	n := m.Classes.person()
+	if n < 0 {
+		return 0, badManifest(m, wrongField("classes", "does not name person"))
+	}
+	return n, nil
+}

@@ -21,22 +21,16 @@ type rtmdet struct {
 
 func newRTMDet(n *network) (*rtmdet, error) {
 	m := n.model
-	d := &rtmdet{network: n, fill: newFiller(m.Input), person: m.Classes.person(), boxes: -1, labels: -1}
+	d := &rtmdet{network: n, fill: newFiller(m.Input), boxes: -1, labels: -1}
 	if m.Input.Fit != FitLetterboxTopLeft {
 		return nil, badManifest(m, wrongField("input.fit", "is %q, the family rtmdet needs %q", m.Input.Fit, FitLetterboxTopLeft))
 	}
-	if d.person < 0 {
-		return nil, badManifest(m, wrongField("classes", "does not name person"))
+	var err error
+	if d.person, err = m.personClass(); err != nil {
+		return nil, err
 	}
-	err := m.knownOptions("score", "iou")
-	if err == nil {
-		d.minScore, err = m.number("score", 0.3, 0, 1)
-	}
-	if err == nil {
-		d.maxIoU, err = m.number("iou", 0.6, 0, 1)
-	}
-	if err != nil {
-		return nil, badManifest(m, err)
+	if d.minScore, d.maxIoU, err = m.thresholds(0.3, 0.6); err != nil {
+		return nil, err
 	}
 	_, outputs := n.session.Info()
 	for i, o := range outputs {
@@ -82,22 +76,17 @@ func (d *rtmdet) isHead(shapes [][]int64) bool {
 
 // detect finds the people in a frame, best first.
 func (d *rtmdet) detect(pic picture) ([]detection, error) {
-	p := place(d.network.model.Input, pic)
-	var found []detection
-	var w *worktop
-	err := d.network.use(func(l *lane) {
-		d.fill.fill(l.runner.Input(), pic, p, &l.scratch)
-		w = &l.worktop
-	}, func(out []tensor) (err error) {
-		if w.candidates = w.candidates[:0]; d.raw {
-			w.candidates, err = d.readHead(out, w)
-		} else {
-			w.candidates, err = d.readRows(out[d.boxes], out[d.labels], w.candidates)
-		}
-		found = back(w.candidates, p, pic)
-		return err
-	})
-	return found, err
+	return d.network.people(d.fill, pic, d.read)
+}
+
+// read puts the people in the outputs, best first, into the worktop's candidates.
+func (d *rtmdet) read(w *worktop, out []tensor) (err error) {
+	if w.candidates = w.candidates[:0]; d.raw {
+		w.candidates, err = d.readHead(out, w)
+	} else {
+		w.candidates, err = d.readRows(out[d.boxes], out[d.labels], w.candidates)
+	}
+	return err
 }
 
 func (d *rtmdet) readRows(boxes, labels tensor, found []candidate) ([]candidate, error) {

@@ -52,22 +52,36 @@ func (a *Analyser) People(s Still) ([]Found, error) {
 		}
 		return found, err
 	}
-	if a.detect == nil {
-		return nil, job.Fail(job.Internal, "find people", "", "there is no detector", "", nil)
-	}
-	boxes, err := a.detect.detect(pic)
+	boxes, err := a.Boxes(s)
 	if err != nil {
 		return nil, err
 	}
 	for _, b := range boxes {
-		f, err := a.PoseIn(s, b.box.array())
+		f, err := a.PoseIn(s, b.Box)
 		if err != nil {
 			return nil, err
 		}
-		f.Score = b.score
+		f.Score = b.Score
 		found = append(found, f)
 	}
 	return found, nil
+}
+
+// Boxes finds everyone in a still as the detector does, best first, without points.
+func (a *Analyser) Boxes(s Still) ([]Found, error) {
+	pic, err := s.picture()
+	if err != nil {
+		return nil, err
+	}
+	if a.detect == nil {
+		return nil, job.Fail(job.Internal, "find people", "", "there is no detector", "", nil)
+	}
+	boxes, err := a.detect.detect(pic)
+	found := make([]Found, len(boxes))
+	for i, b := range boxes {
+		found[i] = Found{Box: b.box.array(), Score: b.score}
+	}
+	return found, err
 }
 
 // PoseIn finds the points of the person in a box of a still.

@@ -19,18 +19,7 @@ func newYOLO(n *network) (*yolo, error) {
 
 // detect finds the people in a frame, best first.
 func (d *yolo) detect(pic picture) ([]detection, error) {
-	p := place(d.network.model.Input, pic)
-	var found []detection
-	var w *worktop
-	err := d.network.use(func(l *lane) {
-		d.fill.fill(l.runner.Input(), pic, p, &l.scratch)
-		w = &l.worktop
-	}, func(out []tensor) (err error) {
-		w.candidates, err = d.reader.read(out, w.candidates[:0])
-		found = back(w.candidates, p, pic)
-		return err
-	})
-	return found, err
+	return d.network.people(d.fill, pic, d.reader.into)
 }
 
 // back brings what was found in the input to the picture.
@@ -70,22 +59,16 @@ type yoloReader struct {
 // newYOLOReader finds the output of boxes with further numbers behind each box.
 func newYOLOReader(n *network, further int) (yoloReader, error) {
 	m := n.model
-	r := yoloReader{model: m, person: m.Classes.person(), classes: len(m.Classes), further: further, boxes: -1, labels: -1}
+	r := yoloReader{model: m, classes: len(m.Classes), further: further, boxes: -1, labels: -1}
 	if m.Input.Fit == FitAffine {
 		return r, badManifest(m, wrongField("input.fit", "is %q, the family %s looks at the whole frame", m.Input.Fit, m.Family))
 	}
-	if r.person < 0 {
-		return r, badManifest(m, wrongField("classes", "does not name person"))
+	var err error
+	if r.person, err = m.personClass(); err != nil {
+		return r, err
 	}
-	err := m.knownOptions("score", "iou")
-	if err == nil {
-		r.minScore, err = m.number("score", 0.25, 0, 1)
-	}
-	if err == nil {
-		r.maxIoU, err = m.number("iou", 0.7, 0, 1)
-	}
-	if err != nil {
-		return r, badManifest(m, err)
+	if r.minScore, r.maxIoU, err = m.thresholds(0.25, 0.7); err != nil {
+		return r, err
 	}
 	_, outputs := n.session.Info()
 	for i, o := range outputs {
@@ -127,6 +110,12 @@ func (r yoloReader) layout(shape []int64) (raw, rows bool, err error) {
 	default:
 		return false, false, mismatch(r.model, "its output has the shape %v, want %v or %v", shape, r.raw(), r.endToEnd())
 	}
+}
+
+// into puts the people in the outputs, best first, into the worktop's candidates.
+func (r yoloReader) into(w *worktop, out []tensor) (err error) {
+	w.candidates, err = r.read(out, w.candidates[:0])
+	return err
 }
 
 // read appends the people in the outputs, best first, to found, which must be empty.

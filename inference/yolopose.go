@@ -21,15 +21,9 @@ func newYOLOPose(n *network) (*yoloPose, error) {
 	if m.Input.Fit != FitLetterboxCentre {
 		return nil, badManifest(m, wrongField("input.fit", "is %q, the family yolo-pose needs %q", m.Input.Fit, FitLetterboxCentre))
 	}
-	err := m.knownOptions("score", "iou")
-	if err == nil {
-		p.minScore, err = m.number("score", 0.25, 0, 1)
-	}
-	if err == nil {
-		p.maxIoU, err = m.number("iou", 0.7, 0, 1)
-	}
-	if err != nil {
-		return nil, badManifest(m, err)
+	var err error
+	if p.minScore, p.maxIoU, err = m.thresholds(0.25, 0.7); err != nil {
+		return nil, err
 	}
 	_, outputs := n.session.Info()
 	p.raw, p.endToEnd = []int64{1, int64(5 + 3*p.points), -1}, []int64{1, -1, int64(6 + 3*p.points)}

@@ -33,13 +33,8 @@ func newYOLOSeg(n *network) (*yoloSeg, error) {
 }
 
 // detect finds the people in a frame, best first.
-func (s *yoloSeg) detect(pic picture) (found []detection, err error) {
-	p := place(s.network.model.Input, pic)
-	err = s.see(pic, p, func(w *worktop, _ []tensor) error {
-		found = back(w.candidates, p, pic)
-		return nil
-	})
-	return found, err
+func (s *yoloSeg) detect(pic picture) ([]detection, error) {
+	return s.network.people(s.fill, pic, s.reader.into)
 }
 
 // size is the width and height in px of the mattes of frames like pic: the
@@ -53,7 +48,10 @@ func (s *yoloSeg) size(pic picture) (w, h int) {
 // size gives; 255 is person.
 func (s *yoloSeg) cut(pic picture, dst []byte) error {
 	p := place(s.network.model.Input, pic)
-	return s.see(pic, p, func(w *worktop, out []tensor) error {
+	return s.network.examine(s.fill, pic, p, func(w *worktop, out []tensor) error {
+		if err := s.reader.into(w, out); err != nil {
+			return err
+		}
 		onto := newCanvas(p, dst)
 		input := span{0, 0, s.fill.width, s.fill.height}
 		for _, c := range w.candidates {
@@ -67,20 +65,6 @@ func (s *yoloSeg) cut(pic picture, dst []byte) error {
 	})
 }
 
-// see runs the model over a placed frame; use gets the people in the worktop's candidates.
-func (s *yoloSeg) see(pic picture, p placement, use func(*worktop, []tensor) error) error {
-	var w *worktop
-	return s.network.use(func(l *lane) {
-		s.fill.fill(l.runner.Input(), pic, p, &l.scratch)
-		w = &l.worktop
-	}, func(out []tensor) (err error) {
-		if w.candidates, err = s.reader.read(out, w.candidates[:0]); err != nil {
-			return err
-		}
-		return use(w, out)
-	})
-}
-
 // mask gives the logits of a person's mask, the prototypes by the person's
 // numbers, in those cells that count: the ones in the box. After Ultralytics'
 // process_mask (utils/ops.py).
@@ -90,7 +74,7 @@ func (s *yoloSeg) mask(c candidate, out []tensor, w *worktop) (g grid, count spa
 		return g, count, mismatch(s.network.model, "its prototypes have the shape %v, want [1 %d h w]", t.shape, s.prototypes)
 	}
 	g = grid{w: int(t.shape[3]), h: int(t.shape[2])}
-	w.cells = resized(w.cells, g.w*g.h)
+	w.cells = grown(w.cells, g.w*g.h)
 	g.data = w.cells
 	x, y := float64(g.w)/float64(s.fill.width), float64(g.h)/float64(s.fill.height)
 	left, top := int(math.Ceil(c.box.x*x)), int(math.Ceil(c.box.y*y))

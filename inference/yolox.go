@@ -27,22 +27,16 @@ type yolox struct {
 
 func newYOLOX(n *network) (*yolox, error) {
 	m := n.model
-	d := &yolox{network: n, fill: newFiller(m.Input), person: m.Classes.person()}
+	d := &yolox{network: n, fill: newFiller(m.Input)}
 	if m.Input.Fit != FitLetterboxTopLeft {
 		return nil, badManifest(m, wrongField("input.fit", "is %q, the family yolox needs %q", m.Input.Fit, FitLetterboxTopLeft))
 	}
-	if d.person < 0 {
-		return nil, badManifest(m, wrongField("classes", "does not name person"))
+	var err error
+	if d.person, err = m.personClass(); err != nil {
+		return nil, err
 	}
-	err := m.knownOptions("score", "iou")
-	if err == nil {
-		d.minScore, err = m.number("score", 0.3, 0, 1)
-	}
-	if err == nil {
-		d.maxIoU, err = m.number("iou", 0.45, 0, 1)
-	}
-	if err != nil {
-		return nil, badManifest(m, err)
+	if d.minScore, d.maxIoU, err = m.thresholds(0.3, 0.45); err != nil {
+		return nil, err
 	}
 	_, outputs := n.session.Info()
 	d.output, d.labels = d.find(outputs)

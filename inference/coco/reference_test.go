@@ -12,12 +12,13 @@ import (
 // reference is what testdata/reference.py wrote: random people, what was found of them,
 // and the scores that pycocotools gives.
 type reference struct {
-	Poses, Masks struct {
+	Poses, Masks, Boxes struct {
 		Truth json.RawMessage
 		Found []struct {
 			Image        int64 `json:"image_id"`
 			Score        float64
 			Keypoints    []float64
+			Box          []float64 `json:"bbox"`
 			Segmentation Segmentation
 		}
 		Scores map[string]float64
@@ -101,6 +102,19 @@ func TestMasksScoreAsInPycocotools(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, got, r.Scores)
+}
+
+func TestBoxesScoreAsInPycocotools(t *testing.T) {
+	r := readReference(t).Boxes
+	truth, err := Read(bytes.NewReader(r.Truth))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var boxes []Box
+	for _, f := range r.Found {
+		boxes = append(boxes, Box{f.Image, f.Score, [4]float64(f.Box)})
+	}
+	same(t, ScoreBoxes(truth.People, boxes), r.Scores)
 }
 
 // pycocotools rounds corners to a fifth of a pixel, so a pixel on the edge may differ.

@@ -1,4 +1,4 @@
-"""Writes reference.json: random poses and masks, and what pycocotools makes of them.
+"""Writes reference.json: random poses, masks and boxes, and what pycocotools makes of them.
 
     pip install pycocotools && python reference.py        # in this folder
 """
@@ -125,6 +125,25 @@ def polygons():
     return out
 
 
+def boxes():
+    images, annotations, results = [], [], []
+    for image in range(1, 13):
+        images.append({"id": image, "width": 640, "height": 480, "file_name": f"{image}.jpg"})
+        for _ in range(random.integers(0, 5)):
+            size = random.choice([20, 60, 200]) * random.uniform(0.7, 1.3, 2)
+            box = numpy.concatenate([random.uniform(0, 400, 2), size])
+            annotations.append({"image_id": image, "bbox": box.round(2).tolist(), "iscrowd": int(random.uniform() < 0.15),
+                                "area": round(float(size.prod()) * random.uniform(0.4, 1), 1)})
+            for _ in range(random.integers(0, 4)):
+                results.append((image, box + random.normal(0, size.mean() * random.choice([0.01, 0.05, 0.15]), 4)))
+        for _ in range(random.integers(0, 3) if image > 1 else 101):  # More than the 100 that count.
+            results.append((image, numpy.concatenate([random.uniform(0, 400, 2), random.uniform(10, 200, 2)])))
+    results = [{"image_id": image, "category_id": 1, "score": round(float(random.uniform()), 2),
+                "bbox": numpy.concatenate([box[:2], numpy.maximum(box[2:], 1)]).round(2).tolist()} for image, box in results]
+    truth = dataset(images, annotations)
+    return {"truth": truth, "found": results, "scores": evaluate(truth, copied(results), "bbox")}
+
+
 with open("reference.json", "w") as file:
-    json.dump({"poses": poses(), "masks": cutouts(), "polygons": polygons()}, file, separators=(",", ":"))
+    json.dump({"poses": poses(), "masks": cutouts(), "polygons": polygons(), "boxes": boxes()}, file, separators=(",", ":"))
     file.write("\n")
