@@ -23,9 +23,12 @@ type CompositePlan struct {
 	// Overlay is the path of the video with the layers drawn over it (MP4,
 	// at most 1080 lines, no sound). SilhouetteWebM and SilhouetteMP4 are
 	// those of the figure cut out by the mattes, at most 720 lines: VP9
-	// with alpha, and H.264 with the figure on black above the matte.
-	// "" when not wanted.
+	// with alpha, and H.264 with the figure on black above the matte, or on
+	// Background alone. "" when not wanted.
 	Overlay, SilhouetteWebM, SilhouetteMP4 string
+	// Background is the colour behind the figure in SilhouetteMP4: red, green,
+	// blue. nil puts the matte below the figure, for players that mix themselves.
+	Background *[3]uint8
 	// MatteWidth and MatteHeight are the size of the mattes: one byte a
 	// pixel, 0 for background, 255 for the figure. They are stretched over
 	// the whole picture.
@@ -74,7 +77,7 @@ func (t *Tools) Composite(ctx context.Context, plan CompositePlan) (*Composite, 
 	if err != nil {
 		return nil, fmt.Errorf("open pipes to %s %s: %w", op, subject, err)
 	}
-	p, err := start(ctx, command{
+	p, err := t.start(ctx, command{
 		path: t.ffmpeg, args: args, dir: plan.Dir, stdout: &progressReader{report: plan.OnProgress},
 		files:    []*os.File{pipes[0].write, pipes[1].read, pipes[2].read},
 		deadline: deadlineFor(plan.Deadline, plan.Info),
@@ -91,10 +94,7 @@ func (t *Tools) Composite(ctx context.Context, plan CompositePlan) (*Composite, 
 	if plan.layers() {
 		c.layer = newMatroskaWriter(pipes[2].write, rgbaPixels, plan.LayerWidth, plan.LayerHeight, 4)
 	}
-	go func() {
-		c.stamps.read(pipes[0].read, nil)
-		_ = pipes[0].read.Close() // only ever read
-	}()
+	p.read("timestamps", pipes[0].read, func() { c.stamps.read(pipes[0].read, nil) })
 	return c, nil
 }
 
@@ -149,7 +149,7 @@ func (c *Composite) send(at Timestamp, matte, layer []byte) error {
 			sent <- nil
 			return
 		}
-		sent <- c.matte.write(nanoseconds, matte)
+		sent <- job.Guarded("write a matte", func() error { return c.matte.write(nanoseconds, matte) })
 	}()
 	var err error
 	if c.layer != nil {
@@ -180,6 +180,9 @@ func (c *Composite) Close() (Usage, error) {
 	c.closeInputs()
 	usage, err := c.process.wait()
 	seen := c.stamps.wait()
+	if err == nil {
+		err = c.process.misread()
+	}
 	usage.Frames = int64(len(seen))
 	switch {
 	case c.broken != nil:
@@ -197,6 +200,11 @@ func (c *Composite) Close() (Usage, error) {
 	return usage, written(c.process, c.plan.Overlay, c.plan.SilhouetteWebM, c.plan.SilhouetteMP4)
 }
 
+// fail is the error of frames that do not fit. Those of a damaged file may come out
+// differently each time.
 func (c *Composite) fail(finding string) error {
+	if c.process.tail.count() > 0 {
+		return c.process.fail(job.Corrupt, "its data is damaged: "+finding, export)
+	}
 	return c.process.fail(job.Internal, finding, "")
 }

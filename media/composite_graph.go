@@ -36,7 +36,7 @@ func (p *CompositePlan) args() ([]string, error) {
 		}
 		outputs = append(outputs, out...)
 	}
-	return arguments(p.Threads, outputs), nil
+	return arguments(p.Threads, p.Info, outputs), nil
 }
 
 func (p *CompositePlan) times(s *ffmpeg.Stream) ([]*ffmpeg.Stream, error) {
@@ -61,8 +61,7 @@ func (p *CompositePlan) overlay(s *ffmpeg.Stream) ([]*ffmpeg.Stream, error) {
 	path, err := outputPath(p.Overlay, p.Dir)
 	layer := p.sent(layerPipe).Filter("scale", nil, ffmpeg.KwArgs{"w": w, "h": h, "flags": "bilinear", "out_color_matrix": "bt709", "out_range": "tv"})
 	layer = layer.Filter("format", ffmpeg.Args{"yuva420p"})
-	drawn := ffmpeg.Filter([]*ffmpeg.Stream{s, layer}, "overlay", nil, ffmpeg.KwArgs{"format": "yuv420"})
-	return []*ffmpeg.Stream{output([]*ffmpeg.Stream{drawn}, path, h264(p.Info, w, h, 23, p.Threads))}, err
+	return []*ffmpeg.Stream{output([]*ffmpeg.Stream{over(s, layer)}, path, h264(p.Info, w, h, 23, p.Threads))}, err
 }
 
 // silhouettes cuts the figure out.
@@ -73,22 +72,26 @@ func (p *CompositePlan) silhouettes(s *ffmpeg.Stream) ([]*ffmpeg.Stream, error) 
 			Filter("setsar", ffmpeg.Args{"1"})
 	}
 	matte := p.sent(mattePipe).Filter("scale", nil, ffmpeg.KwArgs{"w": w, "h": h, "flags": "bicubic"}).Filter("format", ffmpeg.Args{"gray"})
-	if p.SilhouetteMP4 == "" {
-		out, err := p.webm(merge(s, matte))
-		return []*ffmpeg.Stream{out}, err
+	mattes := []*ffmpeg.Stream{matte, nil}
+	if p.SilhouetteMP4 != "" && p.Background == nil {
+		mattes = branches(matte, 2)
 	}
-	mattes := branches(matte, 2)
-	if p.SilhouetteWebM == "" {
-		out, err := p.stacked(merge(s, mattes[0]), mattes[1])
-		return []*ffmpeg.Stream{out}, err
+	var outputs []*ffmpeg.Stream
+	var wanted []func(*ffmpeg.Stream) (*ffmpeg.Stream, error)
+	if p.SilhouetteWebM != "" {
+		wanted = append(wanted, p.webm)
 	}
-	figures := branches(merge(s, mattes[0]), 2)
-	webm, err := p.webm(figures[0])
-	if err != nil {
-		return nil, err
+	if p.SilhouetteMP4 != "" {
+		wanted = append(wanted, func(s *ffmpeg.Stream) (*ffmpeg.Stream, error) { return p.plain(s, mattes[1]) })
 	}
-	stacked, err := p.stacked(figures[1], mattes[1])
-	return []*ffmpeg.Stream{webm, stacked}, err
+	for i, branch := range branches(figure(s, mattes[0], w, h), len(wanted)) {
+		out, err := wanted[i](branch)
+		if err != nil {
+			return nil, err
+		}
+		outputs = append(outputs, out)
+	}
+	return outputs, nil
 }
 
 func videoLines(info Info) int {
@@ -117,16 +120,20 @@ func (p *CompositePlan) webm(figure *ffmpeg.Stream) (*ffmpeg.Stream, error) {
 	return output([]*ffmpeg.Stream{figure}, path, timed(p.Info), options), err
 }
 
-// stacked is the figure on black above its matte, in H.264. The black is
-// made from the picture itself: a source of colour would never end.
-func (p *CompositePlan) stacked(figure, matte *ffmpeg.Stream) (*ffmpeg.Stream, error) {
+// plain is the figure in H.264, which has no alpha: on the plan's background,
+// or on black above its matte.
+func (p *CompositePlan) plain(figure, matte *ffmpeg.Stream) (*ffmpeg.Stream, error) {
 	path, err := outputPath(p.SilhouetteMP4, p.Dir)
 	w, h := SilhouetteSize(p.Info)
+	background := [3]uint8{}
+	if p.Background != nil {
+		background = *p.Background
+	}
 	parts := branches(figure, 2)
-	black := parts[0].Filter("format", ffmpeg.Args{"yuv420p"}).
-		Filter("lutyuv", nil, ffmpeg.KwArgs{"y": 16, "u": 128, "v": 128})
-	colour := ffmpeg.Filter([]*ffmpeg.Stream{black, parts[1]}, "overlay", nil, ffmpeg.KwArgs{"format": "yuv420"})
-	grey := matte.Filter("scale", nil, ffmpeg.KwArgs{"in_range": "pc", "out_range": "tv"}).Filter("format", ffmpeg.Args{"yuv420p"})
-	both := ffmpeg.Filter([]*ffmpeg.Stream{colour, grey}, "vstack", nil)
-	return output([]*ffmpeg.Stream{both}, path, h264(p.Info, w, 2*h, 23, p.Threads)), err
+	out := over(filled(parts[0], background[0], background[1], background[2]), parts[1])
+	if p.Background == nil {
+		grey := matte.Filter("scale", nil, ffmpeg.KwArgs{"in_range": "pc", "out_range": "tv"}).Filter("format", ffmpeg.Args{"yuv420p"})
+		out, h = ffmpeg.Filter([]*ffmpeg.Stream{out, grey}, "vstack", nil), 2*h
+	}
+	return output([]*ffmpeg.Stream{out}, path, h264(p.Info, w, h, 23, p.Threads)), err
 }

@@ -79,9 +79,12 @@ func TestCompositePairs(t *testing.T) {
 				}
 			}
 			for i, picture := range decoded(t, filepath.Join(dir, "silhouette.webm"), "yuva420p", w*h*5/2, "-c:v", "libvpx-vp9") {
-				source, alpha := readBars(picture[45*w:46*w]), readBars(picture[w*h*3/2+45*w:w*h*3/2+46*w])
-				if source != i || alpha != i {
-					t.Errorf("alpha %d: source %d, matte %d", i, source, alpha)
+				seen, alpha := picture[45*w:46*w], picture[w*h*3/2+45*w:w*h*3/2+46*w]
+				for x := range seen {
+					seen[x] = min(seen[x], alpha[x]) // What is transparent has any colour.
+				}
+				if figure, matte := readBars(seen), readBars(alpha); figure != i || matte != i {
+					t.Errorf("alpha %d: figure %d, matte %d", i, figure, matte)
 				}
 			}
 		})

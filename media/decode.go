@@ -72,9 +72,12 @@ type Decode struct {
 	stills  *stills
 	index   int
 
-	ended  func() error // that of the context
-	finish sync.Once
-	failed error
+	ended func() error // that of the context
+	// recount counts the packets of the input again.
+	recount func() (count int, sound bool)
+	finish  sync.Once
+	failed  error
+	lost    *Lost
 }
 
 // Decode starts one ffmpeg that decodes the input once and makes what the
@@ -95,7 +98,8 @@ func (t *Tools) Decode(ctx context.Context, plan DecodePlan) (*Decode, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open pipes to %s %s: %w", op, subject, err)
 	}
-	p, err := start(ctx, command{
+	pipes[framesPipe-stampsPipe].widen()
+	p, err := t.start(ctx, command{
 		path: t.ffmpeg, args: args, dir: plan.Dir, stdout: &progressReader{report: plan.OnProgress},
 		files: pipes.theirs(true), deadline: deadlineFor(plan.Deadline, plan.Info),
 		op: op, subject: subject, input: plan.Input,
@@ -104,20 +108,12 @@ func (t *Tools) Decode(ctx context.Context, plan DecodePlan) (*Decode, error) {
 		pipes.close()
 		return nil, err
 	}
-	d := &Decode{plan: plan, process: p, frames: pipes[1].read, stamps: newStamps(), ended: ctx.Err}
-	go func() {
-		d.stamps.read(pipes[0].read, d.within)
-		_ = pipes[0].read.Close() // only ever read
-	}()
+	d := &Decode{plan: plan, process: p, frames: pipes[1].read, stamps: newStamps(), ended: ctx.Err,
+		recount: t.recounter(ctx, plan, subject)}
+	p.read("timestamps", pipes[0].read, func() { d.stamps.read(pipes[0].read, d.within) })
 	d.thumbs, d.stills = newThumbs(FrameSize(plan.Info, thumbSize)), newStills()
-	go func() {
-		d.thumbs.read(pipes[2].read)
-		_ = pipes[2].read.Close() // only ever read
-	}()
-	go func() {
-		d.stills.read(pipes[3].read)
-		_ = pipes[3].read.Close() // only ever read
-	}()
+	p.read("thumbnails", pipes[2].read, func() { d.thumbs.read(pipes[2].read) })
+	p.read("stills", pipes[3].read, func() { d.stills.read(pipes[3].read) })
 	return d, nil
 }
 
@@ -182,25 +178,37 @@ func (p *DecodePlan) args() ([]string, error) {
 	want(p.Poster != "", p.stills)
 	want(p.Sprite != "", p.thumbnails)
 	want(p.Preview != "", p.preview)
+	source := picture(in, p.Info, w, h)
+	if p.framesAlone() {
+		source = colours(in, p.Info, w, h)
+	}
 	outputs := []*ffmpeg.Stream{}
-	for i, branch := range branches(picture(in, p.Info, w, h), len(wanted)) {
+	for i, branch := range branches(source, len(wanted)) {
 		out, err := wanted[i](branch)
 		if err != nil {
 			return nil, err
 		}
 		outputs = append(outputs, out)
 	}
-	return arguments(p.Threads, outputs), nil
+	return arguments(p.Threads, p.Info, outputs), nil
 }
 
 func (p *DecodePlan) times(s *ffmpeg.Stream) (*ffmpeg.Stream, error) {
 	return stamped(s, p.Info, stampsPipe), nil
 }
 
+// framesAlone tells whether nothing but frames for inference is wanted, of colours
+// that one conversion brings to rgb24.
+func (p *DecodePlan) framesAlone() bool {
+	return p.Frames && p.Video == "" && p.Poster == "" && p.Sprite == "" && p.Preview == "" && !p.Info.colour.wide
+}
+
 // raw is the output of frames for inference.
 func (p *DecodePlan) raw(s *ffmpeg.Stream) (*ffmpeg.Stream, error) {
-	s = s.Filter("scale", nil, ffmpeg.KwArgs{"w": p.FrameWidth, "h": p.FrameHeight, "flags": "bilinear", "in_color_matrix": "bt709"})
-	s = s.Filter("format", ffmpeg.Args{"rgb24"})
+	if !p.framesAlone() {
+		s = s.Filter("scale", nil, ffmpeg.KwArgs{"w": p.FrameWidth, "h": p.FrameHeight, "flags": "bilinear", "in_color_matrix": "bt709"})
+		s = s.Filter("format", ffmpeg.Args{"rgb24"})
+	}
 	return output([]*ffmpeg.Stream{s}, fmt.Sprintf("pipe:%d", framesPipe), timed(p.Info),
 		ffmpeg.KwArgs{"f": "rawvideo", "c:v": "rawvideo", "pix_fmt": "rgb24"}), nil
 }
@@ -281,7 +289,10 @@ func (d *Decode) Wait() (Usage, error) {
 	if err != nil {
 		return usage, err
 	}
-	d.finish.Do(func() { d.failed = d.complete(all) })
+	d.finish.Do(func() {
+		d.lost = d.missing(all)
+		d.failed = d.complete(all)
+	})
 	return usage, d.failed
 }
 
@@ -294,6 +305,9 @@ func (d *Decode) over() (Usage, []Timestamp, error) {
 	<-d.stills.done
 	_ = d.frames.Close() // only ever read
 	usage.Frames = int64(len(all))
+	if err == nil {
+		err = d.process.misread()
+	}
 	if err == nil {
 		err = d.whole(all)
 	}
@@ -326,20 +340,39 @@ func (d *Decode) complete(all []Timestamp) error {
 // whole compares what was decoded with what the container announced: ffmpeg
 // exits 0 on a file that breaks off.
 func (d *Decode) whole(all []Timestamp) error {
-	info := d.plan.Info
 	if len(all) == 0 {
 		return d.fail(job.Corrupt, "no frame could be decoded", export)
 	}
-	last := all[len(all)-1].Seconds()
-	length := last + 1/math.Max(info.FrameRate, 1)
-	missing := info.Duration - length
-	short := info.ends && missing > math.Max(1, 0.05*info.Duration)
-	few := info.Frames > 0 && float64(len(all)) < 0.95*float64(info.Frames)-1
-	if short && (few || info.Frames == 0) || few && missing > 0.05*info.Duration && info.ends {
-		finding := fmt.Sprintf("breaks off: %.1f of %.1f s could be read (%d frames)", length, info.Duration, len(all))
+	if info := d.plan.Info; !info.partial && d.breaksOff(all) {
+		finding := fmt.Sprintf("breaks off: %.1f of %.1f s could be read (%d frames)", d.length(all), info.Duration, len(all))
 		return d.fail(job.Corrupt, finding, again)
 	}
 	return nil
+}
+
+// length is until when the last frame is shown, in seconds.
+func (d *Decode) length(all []Timestamp) float64 {
+	return all[len(all)-1].Seconds() + 1/rate(d.plan.Info)
+}
+
+// breaksOff tells that much of what the container announced did not come.
+func (d *Decode) breaksOff(all []Timestamp) bool {
+	info := d.plan.Info
+	missing := info.Duration - d.length(all)
+	short := info.ends && missing > math.Max(1, 0.05*info.Duration)
+	few := info.Frames > 0 && float64(len(all)) < 0.95*float64(info.Frames)-1
+	return short && (few || info.Frames == 0 && d.unfinished(len(all))) || few && missing > 0.05*info.Duration && info.ends
+}
+
+// missing is what is to be told of a file that is not whole. A few frames fewer than
+// announced alone are none: edit lists leave frames out.
+func (d *Decode) missing(all []Timestamp) *Lost {
+	errors := d.process.tail.count()
+	if errors == 0 && d.plan.Info.saidDuration == 0 && !d.breaksOff(all) {
+		return nil
+	}
+	lost := d.plan.Info.lost(int64(len(all)), d.length(all), errors)
+	return &lost
 }
 
 func (d *Decode) fail(kind job.Kind, finding, remedy string) error {

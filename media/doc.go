@@ -17,6 +17,6 @@
 // Every child process runs without a shell, in a group of its own, with an
 // empty environment, no standard input, only the file and pipe protocols, one
 // demuxer chosen here from the file's first bytes, a deadline and resource
-// limits, and dies with this process. The package knows no job but for the
+// limits, in the best sandbox that works here, and dies with this process. The package knows no job but for the
 // kinds of error, and no model.
 package media

@@ -15,7 +15,12 @@ import (
 const (
 	export    = "Export it again as MP4 with H.264."
 	freeSpace = "Free space where the working folders are."
+	shorter   = "Cut the video into shorter ones."
+	seeDoctor = "Run motionmill doctor, which tries the sandbox."
 )
+
+// outputTooLarge is found when a child writes past maxOutput.
+const outputTooLarge = "an output would be larger than 32 GiB"
 
 // ended returns why a context ended: its own error, and the cause when that
 // says more.
@@ -43,14 +48,19 @@ func (p *process) failure() error {
 	if cause != nil {
 		return p.killed(cause)
 	}
-	status, _ := p.state.Sys().(syscall.WaitStatus)
-	if status.Signaled() {
-		return p.signalled(status.Signal())
-	}
 	lines := p.tail.lines()
-	code := p.state.ExitCode()
+	code, signal, err := p.child.End(p.state)
+	if err != nil {
+		return p.wrap(p.fail(job.Internal, strings.Join(lines, "; "), seeDoctor), err)
+	}
+	if signal != 0 {
+		return p.signalled(signal)
+	}
 	if code == 0 {
 		// ffmpeg 5.1 exits 0 when only the end of a file could not be written.
+		if contains(lines, "File too large") {
+			return p.signalled(syscall.SIGXFSZ)
+		}
 		if contains(lines, "Error writing trailer") || contains(lines, "No space left on device") {
 			return p.fail(p.fullDisk(), "the output could not be completed", freeSpace)
 		}
@@ -85,11 +95,15 @@ func (p *process) killed(cause error) error {
 
 func (p *process) signalled(signal syscall.Signal) error {
 	switch signal {
+	case syscall.SIGXCPU:
+		return p.fail(job.Timeout, "used up its processor time", "")
 	case syscall.SIGKILL:
+		if p.spent() >= p.command.use().CPU {
+			return p.signalled(syscall.SIGXCPU) // what the kernel does at the hard limit
+		}
 		return p.fail(job.OutOfMemory, "the program was killed from outside, most likely for want of memory", "")
 	case syscall.SIGXFSZ:
-		return p.fail(job.OverLimit, fmt.Sprintf("an output would be larger than %d bytes", int64(maxOutput)),
-			"Cut the video into shorter ones.")
+		return p.fail(job.OverLimit, outputTooLarge, shorter)
 	default:
 		return p.fail(job.Crashed, fmt.Sprintf("the program was ended by %s", unix.SignalName(signal)), "")
 	}
@@ -104,7 +118,10 @@ func (p *process) judge(lines []string) (kind job.Kind, finding, remedy string) 
 	}{
 		{"No space left on device", job.OutOfDisk, "the disk is full", freeSpace},
 		{"Disk quota exceeded", job.OutOfDisk, "the disk quota is used up", freeSpace},
+		{"File too large", job.OverLimit, outputTooLarge, shorter},
 		{"Cannot allocate memory", job.OutOfMemory, "there was not enough memory", ""},
+		{"malloc of size", job.OutOfMemory, "there was not enough memory", ""}, // x264
+		{"Resource temporarily unavailable", job.OutOfMemory, "there was not enough memory for another thread", ""},
 		{"Picture size", job.OverLimit, "a picture is larger than the limit", "Export it with fewer pixels."},
 		{"moov atom not found", job.Corrupt, "its index (moov) is missing: the file is not whole", "Upload it again in full."},
 		{"Invalid data found", job.Corrupt, "its data cannot be read", export},

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/motionmill/motionmill/job"
+	"github.com/motionmill/motionmill/media/sandbox"
 )
 
 // maxListing bounds what ffprobe may print, in bytes.
@@ -38,6 +39,7 @@ type stream struct {
 	Width       int    `json:"width"`
 	Height      int    `json:"height"`
 	PixelFormat string `json:"pix_fmt"`
+	SampleRate  string `json:"sample_rate"`
 	SAR         string `json:"sample_aspect_ratio"`
 	Range       string `json:"color_range"`
 	Space       string `json:"color_space"`
@@ -77,6 +79,10 @@ type frame struct {
 type sideData struct {
 	Type   string `json:"side_data_type"`
 	Matrix string `json:"displaymatrix"`
+	// DolbyProfile and DolbyBase are those of a Dolby Vision configuration; a base of
+	// 0 is a picture that cannot be shown without its metadata.
+	DolbyProfile int `json:"dv_profile"`
+	DolbyBase    int `json:"dv_bl_signal_compatibility_id"`
 }
 
 func (s stream) encrypted() bool {
@@ -85,6 +91,17 @@ func (s stream) encrypted() bool {
 	}
 	for _, data := range s.SideData {
 		if strings.HasPrefix(data.Type, "Encryption") {
+			return true
+		}
+	}
+	return false
+}
+
+// dolbyAlone tells of Dolby Vision whose colours (IPTPQc2) are meant for decoders of
+// its own: profile 5, and profile 10 in AV1 without a compatible base.
+func (s stream) dolbyAlone() bool {
+	for _, data := range s.SideData {
+		if data.DolbyProfile == 5 || data.DolbyProfile == 10 && data.DolbyBase == 0 {
 			return true
 		}
 	}
@@ -111,6 +128,12 @@ func (p prober) first(ctx context.Context, info *Info, streams listing) error {
 	if err != nil {
 		return err
 	}
+	return p.begin(info, streams, out)
+}
+
+// begin takes from the first frame that has a size when the video starts and how it is to be
+// shown.
+func (p prober) begin(info *Info, streams, out listing) error {
 	for _, f := range out.Frames {
 		if f.Width <= 0 || f.Height <= 0 {
 			continue
@@ -118,13 +141,21 @@ func (p prober) first(ctx context.Context, info *Info, streams listing) error {
 		for _, s := range streams.Streams {
 			if s.Index == info.videoStream {
 				p.shape(info, s, f)
+				info.fields(s, out.Frames)
 			}
 		}
+		info.startsAt(seconds(f.Time))
 		start := seconds(streams.Format.StartTime)
 		info.StartTime = seconds(f.Time) - start
 		if f.Timestamp != nil && info.TimeBase.Num > 0 {
 			// ffmpeg rounds the start, which has microseconds, to the stream's unit.
-			info.firstTick = *f.Timestamp - int64(math.Round(start/info.TimeBase.float()))
+			info.firstTick = *f.Timestamp - int64(math.Round((start-1e-6)/info.TimeBase.float()))
+		}
+		if err := p.steady(*info, out.Frames); err != nil {
+			return err
+		}
+		if info.TimeBase.Num == 0 {
+			return p.fail(job.Corrupt, export, "its video stream has no unit of time")
 		}
 		return p.withinSize(*info)
 	}
@@ -150,20 +181,21 @@ func (p prober) list(ctx context.Context, args ...string) (listing, error) {
 // ffprobe runs ffprobe on the file with the confinement that every run has.
 func (p prober) ffprobe(ctx context.Context, out *capped, args []string) error {
 	args = append(append(confined(p.demuxer, p.limits), "-v", "error"), args...)
-	child, err := start(ctx, command{
+	child, err := p.tools.start(ctx, command{
 		path: p.tools.ffprobe, args: append(args, "-i", "file:"+p.path), dir: "/", stdout: out,
-		deadline: probeDeadline, op: p.op, subject: p.subject, input: p.path,
+		deadline: probeDeadline, op: p.op, subject: p.subject, input: p.path, memory: probeMemory,
 	})
 	if err != nil {
 		return err
 	}
 	usage, err := child.wait()
+	out.complaints = len(usage.Warnings) > 0
 	if size := tooLarge(usage.Warnings); size != "" {
 		return p.fail(job.OverLimit, "Export it with fewer pixels.", "has pictures of %s, more than the limit of %d pixels",
 			size, p.limits.MaxPixels)
 	}
 	var typed *job.Error
-	if errors.As(err, &typed) && typed.Kind == job.Internal {
+	if errors.As(err, &typed) && typed.Kind == job.Internal && !errors.Is(err, sandbox.ErrNotBegun) {
 		// ffprobe itself is sound: a status of its own means the file.
 		typed.Kind, typed.Remedy = job.Corrupt, export
 	}
@@ -221,21 +253,11 @@ func whitelist(demuxer container) string {
 // scan reads all packets of the video stream, without decoding, for length
 // and rate that the container does not announce.
 func (p prober) scan(ctx context.Context, info *Info) error {
-	text := &capped{limit: 64 << 20}
-	err := p.ffprobe(ctx, text, []string{"-select_streams", strconv.Itoa(info.videoStream),
-		"-show_entries", "packet=pts_time,duration_time", "-of", "csv=p=0"})
+	text, err := p.packets(ctx, info.videoStream)
 	if err != nil {
 		return err
 	}
-	first, end, count := math.Inf(1), math.Inf(-1), int64(0)
-	lines := bufio.NewScanner(bytes.NewReader(text.Bytes()))
-	for lines.Scan() {
-		pts, length, _ := strings.Cut(lines.Text(), ",")
-		count++
-		if at, err := strconv.ParseFloat(pts, 64); err == nil {
-			first, end = math.Min(first, at), math.Max(end, at+seconds(strings.TrimRight(length, ",")))
-		}
-	}
+	first, end, count := readPackets(text.Bytes())
 	if count == 0 || math.IsInf(first, 0) {
 		return p.fail(job.Corrupt, again, "its video stream holds no frames with times")
 	}
@@ -252,11 +274,40 @@ func (p prober) scan(ctx context.Context, info *Info) error {
 	return nil
 }
 
+// readPackets reads lines of when a packet is shown, when it is decoded and how long it lasts,
+// in seconds: when the first starts, when the last ends, and how many there are. Where the
+// container does not say when one is shown, as AVI, the other time counts. Without any times the
+// first is infinite.
+func readPackets(text []byte) (first, end float64, count int64) {
+	first, end = math.Inf(1), math.Inf(-1)
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	for lines.Scan() {
+		count++
+		fields := append(strings.Split(lines.Text(), ","), "", "", "")
+		at, ok := moment(fields[0])
+		if !ok {
+			at, ok = moment(fields[1])
+		}
+		if ok {
+			first, end = math.Min(first, at), math.Max(end, at+seconds(fields[2]))
+		}
+	}
+	return first, end, count
+}
+
+// moment reads a decimal number of seconds; ok is false when there is none.
+func moment(text string) (at float64, ok bool) {
+	at, err := strconv.ParseFloat(text, 64)
+	return at, err == nil && !math.IsNaN(at) && !math.IsInf(at, 0)
+}
+
 // capped keeps the first limit bytes written to it and drops the rest.
 type capped struct {
 	bytes.Buffer
 	limit int
 	full  bool
+	// complaints tells that the program that wrote here wrote to stderr too.
+	complaints bool
 }
 
 // Write takes all of a piece and keeps what there is room for.
@@ -272,8 +323,8 @@ func (c *capped) Write(piece []byte) (int, error) {
 
 // seconds reads a decimal number of seconds; 0 when there is none.
 func seconds(text string) float64 {
-	value, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.IsNaN(value) || math.IsInf(value, 0) {
+	value, ok := moment(text)
+	if !ok {
 		return 0
 	}
 	return value

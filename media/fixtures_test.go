@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,12 +20,14 @@ import (
 // tools finds ffmpeg or skips the test.
 func tools(t testing.TB) *Tools {
 	t.Helper()
-	found, err := Find(t.Context(), Config{})
+	found, err := findOnce()
 	if err != nil {
 		t.Skipf("needs ffmpeg: %v", err)
 	}
 	return found
 }
+
+var findOnce = sync.OnceValues(func() (*Tools, error) { return Find(context.Background(), Config{}) })
 
 // testdata returns the path of a video of the shared test data or skips.
 func testdata(t testing.TB, name string) string {

@@ -22,18 +22,26 @@ func input(path string, info Info, limits Limits, threads int) *ffmpeg.Stream {
 		"f":                  string(info.demuxer),
 		"max_pixels":         strconv.Itoa(padded(limits.MaxPixels)),
 		"flags":              exactCrop,
+		"itsoffset":          sameClock,
 	}
 	if threads > 0 {
 		options["threads"] = strconv.Itoa(threads)
 	}
-	if info.turn == (turn{}) && !info.Interlaced && !info.colour.wide {
+	if info.turn == (turn{}) && !info.Interlaced && !info.colour.wide || info.turnedBy == byFrames {
 		// Where the size changes on the way, as in recordings of calls, scale
 		// follows by itself. To build the graph anew would lose the mattes
-		// that wait in it; but the filters of the other cases need that.
+		// that wait in it; but the filters of the other cases need that. And where
+		// only some frames say how they lie, it would be built anew all the time.
 		options["reinit_filter"] = "0"
 	}
 	return ffmpeg.Input("file:"+path, options)
 }
+
+// sameClock moves a file's times by a microsecond, in seconds. ffmpeg's clock starts
+// with the earliest stream of a file; but in MPEG-TS, MPEG-PS and Windows Media it sets
+// it anew to that of the streams in use, as long as nothing else was said of times. So
+// a run without the sound would count from another moment than one with it.
+const sameClock = "0.000001"
 
 // maxErrorRate is the part of packets whose decoding may fail. ffmpeg goes on
 // over errors, guesses what is missing and exits 0; over this rate it exits
@@ -44,11 +52,11 @@ const (
 )
 
 // globals are the options before everything else.
-func globals(threads int) []string {
+func globals(threads int, errorRate string) []string {
 	args := []string{
 		"-nostdin", "-hide_banner", "-y", "-loglevel", "error",
 		"-max_alloc", strconv.Itoa(maxAlloc),
-		"-max_error_rate", maxErrorRate,
+		"-max_error_rate", errorRate,
 		"-progress", "pipe:1", "-stats_period", "0.5",
 	}
 	if threads > 0 {
@@ -61,13 +69,7 @@ func globals(threads int) []string {
 // picture turns the decoded stream into what is shown: one picture a frame,
 // the first at time zero, upright, in square pixels, w x h, 8 bits, BT.709.
 func picture(in *ffmpeg.Stream, info Info, w, h int) *ffmpeg.Stream {
-	// Not PTS-STARTPTS, which starts anew where the graph is built anew.
-	s := in.Get(strconv.Itoa(info.videoStream)).Filter("setpts", ffmpeg.Args{fmt.Sprintf("PTS-(%d)", info.firstTick)})
-	if info.Interlaced {
-		// One picture a frame, not one a field, so that frames stay countable.
-		s = s.Filter("bwdif", nil, ffmpeg.KwArgs{"mode": "send_frame", "deint": "interlaced"})
-	}
-	s = info.colour.convert(s, w, h)
+	s := info.colour.convert(fromZero(in, info), w, h)
 	s = s.Filter("setsar", ffmpeg.Args{"1"})
 	s = s.Filter("settb", ffmpeg.Args{info.TimeBase.String()})
 	// What the source's frames carry along (a display matrix, HDR metadata)
@@ -78,16 +80,52 @@ func picture(in *ffmpeg.Stream, info Info, w, h int) *ffmpeg.Stream {
 	})
 }
 
+// colours is picture in rgb24, in one step from the source's colours, which must
+// not be wide. To go by way of BT.709 takes half as long again.
+func colours(in *ffmpeg.Stream, info Info, w, h int) *ffmpeg.Stream {
+	s := fromZero(in, info).Filter("scale", nil, info.colour.scaling(w, h)).Filter("format", ffmpeg.Args{"rgb24"})
+	return s.Filter("settb", ffmpeg.Args{info.TimeBase.String()}).Filter("sidedata", ffmpeg.Args{"delete"})
+}
+
+// fromZero is the decoded stream upright and with one picture a frame, the first at time zero.
+func fromZero(in *ffmpeg.Stream, info Info) *ffmpeg.Stream {
+	// Not PTS-STARTPTS, which starts anew where the graph is built anew.
+	s := in.Get(strconv.Itoa(info.videoStream)).Filter("setpts", ffmpeg.Args{fmt.Sprintf("PTS-(%d)", info.firstTick)})
+	if info.Interlaced {
+		// One picture a frame, not one a field, so that frames stay countable.
+		options := ffmpeg.KwArgs{"mode": "send_frame", "deint": "interlaced"}
+		if info.firstField != "" {
+			options["deint"], options["parity"] = "all", info.firstField
+		}
+		s = s.Filter("bwdif", nil, options)
+	}
+	if info.turnedBy == byHeader {
+		s = info.turn.apply(s)
+	}
+	return s
+}
+
+// scaling are the options of a scale filter to w x h that takes these colours, not wide ones.
+func (c colour) scaling(w, h int) ffmpeg.KwArgs {
+	options := ffmpeg.KwArgs{"w": w, "h": h}
+	if c.matrix != "" {
+		options["in_color_matrix"] = c.matrix
+	}
+	if c.full {
+		options["in_range"] = "pc"
+	}
+	return options
+}
+
 // convert scales to w x h and brings the colours to BT.709 in limited range.
 func (c colour) convert(s *ffmpeg.Stream, w, h int) *ffmpeg.Stream {
 	yuv := func(s *ffmpeg.Stream) *ffmpeg.Stream { return s.Filter("format", ffmpeg.Args{"yuv420p"}) }
 	if !c.wide {
-		options := ffmpeg.KwArgs{"w": w, "h": h, "out_color_matrix": "bt709", "out_range": "tv"}
-		if c.matrix != "" {
-			options["in_color_matrix"] = c.matrix
-		}
-		if c.full {
-			options["in_range"] = "pc"
+		options := c.scaling(w, h)
+		options["out_color_matrix"], options["out_range"] = "bt709", "tv"
+		if c.matrix != "" && c.matrix != "bt709" {
+			// Else every colour would be off by one to two of 255.
+			options["flags"] = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 		}
 		return yuv(s.Filter("scale", nil, options))
 	}
@@ -102,6 +140,11 @@ func (c colour) convert(s *ffmpeg.Stream, w, h int) *ffmpeg.Stream {
 		return yuv(s.Filter("zscale", nil, ffmpeg.MergeKwArgs([]ffmpeg.KwArgs{source, target})))
 	}
 	source["t"], source["p"], source["npl"] = "linear", c.primaries, 100
+	if hdr(c.transfer) == "hlg" {
+		// It would scale light by channel where HLG does by luminance, which makes
+		// colours too strong (ITU-R BT.2100, table 5, on the OOTF). It is slower.
+		source["agamma"] = 0
+	}
 	s = s.Filter("zscale", nil, source).Filter("format", ffmpeg.Args{"gbrpf32le"})
 	s = s.Filter("zscale", nil, ffmpeg.KwArgs{"pin": c.primaries, "tin": "linear", "p": "bt709", "t": "linear"})
 	s = s.Filter("tonemap", nil, ffmpeg.KwArgs{"tonemap": "hable", "desat": 0})
@@ -138,7 +181,7 @@ func timed(info Info) ffmpeg.KwArgs {
 // without it that frame would last one tick, and fall out of the MP4's edit
 // list where this is rounded.
 func lasting(info Info) ffmpeg.KwArgs {
-	ticks := math.Round(1 / (rate(info) * info.TimeBase.float()))
+	ticks := math.Round(float64(timescale(info)) / rate(info))
 	return ffmpeg.KwArgs{"bsf:v": fmt.Sprintf("setts=pts=PTS:dts=DTS:duration=%d", int64(math.Max(1, ticks)))}
 }
 
@@ -194,6 +237,8 @@ func h264(info Info, w, h, quality, threads int) ffmpeg.KwArgs {
 		"force_key_frames": keyframes(), "g": int(math.Ceil(rate(info) * 2 * groupSeconds)),
 		"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709", "color_range": "tv",
 		"movflags": "+faststart", "movie_timescale": timescale(info), "video_track_timescale": timescale(info),
+		// The encoder counts as the track does: lasting is not rescaled on the way.
+		"enc_time_base:v":       Ratio{1, timescale(info)}.colon(),
 		"max_muxing_queue_size": 4096,
 	}})
 	if threads > 0 {
@@ -219,12 +264,12 @@ func level(w, h int, rate float64) string {
 
 // arguments compiles outputs to ffmpeg's argument list. ffmpeg-go panics on a
 // graph that it cannot express, which would be a fault in this package.
-func arguments(threads int, outputs []*ffmpeg.Stream) []string {
+func arguments(threads int, info Info, outputs []*ffmpeg.Stream) []string {
 	graph := outputs[0]
 	if len(outputs) > 1 {
 		graph = ffmpeg.MergeOutputs(outputs...)
 	}
-	return append(globals(threads), graph.GetArgs()...)
+	return append(globals(threads, info.errorRate()), graph.GetArgs()...)
 }
 
 // deadlineFor is the deadline of a run where the plan names none: generous,

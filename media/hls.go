@@ -90,7 +90,7 @@ func (t *Tools) remux(ctx context.Context, plan PackagePlan, op, subject string)
 	if err != nil {
 		return Usage{}, err
 	}
-	args := append(withoutProgress(globals(0)), "-protocol_whitelist", "file,pipe", "-format_whitelist", whitelist(isoMedia), "-f", string(isoMedia), "-i", from)
+	args := append(withoutProgress(globals(0, maxErrorRate)), "-protocol_whitelist", "file,pipe", "-format_whitelist", whitelist(isoMedia), "-f", string(isoMedia), "-i", from)
 	scale := strconv.FormatInt(timescale(plan.Info), 10)
 	movflags := fragments()
 	if plan.Ladder.shared() {
@@ -103,7 +103,7 @@ func (t *Tools) remux(ctx context.Context, plan PackagePlan, op, subject string)
 		args = append(args, "-map", "0:a:0", "-c", "copy", "-copypriorss", "0", "-f", "mp4", "-brand", "cmfc",
 			"-movflags", "+delay_moov+default_base_moof+skip_trailer", "-frag_duration", "1000000", "file:"+plan.soundFile())
 	}
-	p, err := start(ctx, command{
+	p, err := t.start(ctx, command{
 		path: t.ffmpeg, args: args, dir: plan.Dir, deadline: deadlineFor(0, plan.Info), op: op, subject: subject, input: from[len("file:"):],
 	})
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 
 // Info is what the probe found. Its JSON form is the manifest's "input".
 type Info struct {
-	// Container is "mp4", "matroska", "avi", "mpegts" or "mpeg-ps".
+	// Container is "mp4", "matroska", "avi", "mpegts", "mpeg-ps", "flv", "asf" or "gif".
 	Container string `json:"container"`
 	// Codecs are the video codec and, with sound, the audio codec.
 	Codecs []string `json:"codecs"`
@@ -56,7 +56,17 @@ type Info struct {
 	videoStream int
 	audioStream int
 	turn        turn
-	colour      colour
+	// turnedBy says what the turn was read from.
+	turnedBy turnSource
+	// firstField is "tff" or "bff" where the container alone says which field of
+	// a frame comes first; "" where the frames say it themselves.
+	firstField string
+	colour     colour
+	// partial tells that the file may be broken; saidFrames and saidDuration are what one that
+	// is cut off announces.
+	partial      bool
+	saidFrames   int64
+	saidDuration float64
 	// ends tells that Duration is that of the video itself, not of a
 	// container whose sound may go on longer.
 	ends bool

@@ -2,6 +2,7 @@ package media
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -62,7 +63,73 @@ func (t *Tools) Inspect(ctx context.Context, path string) (Output, error) {
 	if result.Duration == 0 {
 		result.Duration = seconds(out.Format.Duration)
 	}
+	if demuxer == isoMedia {
+		result.Duration, err = shownFor(path)
+		if err != nil {
+			return Output{}, job.Fail(job.KindOf(err), op, subject, "its index cannot be read", "", err)
+		}
+	}
 	return result, nil
+}
+
+// shownFor reads how long the picture of an MP4 of ours is shown, in seconds: the track's
+// own length (tkhd, ISO/IEC 14496-12, 8.3.2). That of its samples, which ffprobe gives, is shorter
+// where frames are stored in another order than shown and their distance varies.
+func shownFor(path string) (float64, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	stat, err := file.Stat()
+	if err != nil {
+		return 0, err
+	}
+	for at := int64(0); at < stat.Size(); {
+		b, err := readBox(file, at, stat.Size())
+		if err != nil || b.end > stat.Size() || b.end < b.body {
+			return 0, errBox
+		}
+		if at = b.end; b.kind != "moov" {
+			continue
+		}
+		if b.end-b.body > 4*maxHeader {
+			return 0, fmt.Errorf("a moov has %d bytes", b.end-b.body)
+		}
+		moov := make([]byte, b.end-b.body)
+		if _, err := file.ReadAt(moov, b.body); err != nil {
+			return 0, err
+		}
+		return firstTrack(moov)
+	}
+	return 0, errors.New("there is no moov")
+}
+
+// firstTrack is the length of a film's first track, in seconds.
+func firstTrack(moov []byte) (float64, error) {
+	header, err := find(moov, "mvhd")
+	if err != nil {
+		return 0, err
+	}
+	f := fields{data: header}
+	version, _ := f.full()
+	f.versioned(version) // created
+	f.versioned(version) // changed
+	scale := f.u32()
+	track, err := find(moov, "trak", "tkhd")
+	if err != nil {
+		return 0, err
+	}
+	t := fields{data: track}
+	version, _ = t.full()
+	t.versioned(version) // created
+	t.versioned(version) // changed
+	t.skip(8)            // its number, reserved
+	length := t.versioned(version)
+	if f.failed || t.failed || scale == 0 {
+		return 0, errBox
+	}
+	return float64(length) / float64(scale), nil
 }
 
 // codecs names those of an output of ours as in RFC 6381.

@@ -16,6 +16,9 @@ type Limits struct {
 	MaxFrameRate float64
 	// MaxStreams counts all streams of the file. Default 64.
 	MaxStreams int
+	// Partial accepts a file that is cut off or damaged, as far as it can be
+	// decoded: Decode.Lost then tells what is missing.
+	Partial bool
 	// MaxFrames counts the frames of the video stream. Default 500,000: a
 	// little over two hours at 60 frames a second.
 	MaxFrames int64

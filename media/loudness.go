@@ -46,10 +46,10 @@ func (t *Tools) Loudness(ctx context.Context, input string, info Info) (Loudness
 	if err != nil {
 		return Loudness{}, Usage{}, fmt.Errorf("find %s: %w", subject, err)
 	}
-	args := append([]string{"-nostdin", "-nostats", "-loglevel", "info", "-max_error_rate", maxErrorRate}, confined(info.demuxer, Limits{}.orDefault())...)
+	args := append([]string{"-nostdin", "-nostats", "-loglevel", "info", "-max_error_rate", info.errorRate()}, confined(info.demuxer, Limits{}.orDefault())...)
 	args = append(args, "-vn", "-i", "file:"+path, "-map", "0:"+strconv.Itoa(info.audioStream), "-map_metadata", "-1",
 		"-af", "aresample=48000:async=1,aformat=channel_layouts=stereo,loudnorm=print_format=json", "-f", "null", "-")
-	p, err := start(ctx, command{
+	p, err := t.start(ctx, command{
 		path: t.ffmpeg, args: args, dir: "/", deadline: deadlineFor(0, info), op: op, subject: subject, input: path,
 	})
 	if err != nil {

@@ -135,11 +135,16 @@ func hdr(transfer string) string {
 	}
 }
 
-// squarePixels returns the display size of a coded picture before its turn.
-// The height stays, the width is stretched. An absurd ratio counts as 1:1.
+// squarePixels returns the display size of a coded picture before its turn. As in
+// browsers one of the sides grows and none shrinks (HTML, 4.8.9, on the natural
+// width of a video). An absurd ratio counts as 1:1.
 func squarePixels(width, height int, sar Ratio) (w, h int) {
-	if sar.Num > 8*sar.Den || sar.Den > 8*sar.Num {
+	switch {
+	case sar.Num > 8*sar.Den || sar.Den > 8*sar.Num:
 		return width, height
+	case sar.Num < sar.Den:
+		return width, max(1, int(math.Round(float64(height)/sar.float())))
+	default:
+		return max(1, int(math.Round(float64(width)*sar.float()))), height
 	}
-	return max(1, int(math.Round(float64(width)*sar.float()))), height
 }

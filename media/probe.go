@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/motionmill/motionmill/job"
@@ -16,14 +16,22 @@ import (
 // probeDeadline bounds all of one probe.
 const probeDeadline = 20 * time.Second
 
+// probeMemory is what ffprobe may allocate, in bytes: room for the pictures that
+// a decoder with many threads holds in the largest size.
+const probeMemory = 4 << 30
+
 // videoCodecs and audioCodecs are those that are decoded. Video in any other
 // is refused; other sound is left out.
 var (
 	videoCodecs = [...]string{"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mpeg2video", "mpeg1video",
-		"mjpeg", "prores", "h263", "dvvideo", "msmpeg4v3"}
+		"mjpeg", "prores", "h263", "dvvideo", "msmpeg4v2", "msmpeg4v3", "dnxhd",
+		"flv1", "wmv1", "wmv2", "wmv3", "vc1", "gif"}
 	audioCodecs = [...]string{"aac", "mp3", "mp2", "opus", "vorbis", "flac", "alac", "ac3", "eac3",
 		"amr_nb", "amr_wb", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le",
-		"pcm_f32le", "pcm_u8", "pcm_alaw", "pcm_mulaw"}
+		"pcm_f32le", "pcm_u8", "pcm_alaw", "pcm_mulaw", "pcm_bluray", "pcm_dvd",
+		"wmav1", "wmav2", "wmapro", "dts", "adpcm_ms", "adpcm_ima_wav", "adpcm_ima_qt"}
+	// fieldCodecs are those whose frames say whether they hold two fields.
+	fieldCodecs = [...]string{"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "prores", "dvvideo", "dnxhd", "vc1", "wmv3"}
 )
 
 // Probe decides whether the file at path is a video within the limits, before
@@ -38,6 +46,8 @@ func (t *Tools) Probe(ctx context.Context, path string, limits Limits) (Info, er
 		return Info{}, fmt.Errorf("find %s: %w", subject, err)
 	}
 	demuxer, size, err := identify(path, subject, limits)
+	truncated := err
+	cut, err := limits.accept(err)
 	if err != nil {
 		return Info{}, err
 	}
@@ -49,11 +59,19 @@ func (t *Tools) Probe(ctx context.Context, path string, limits Limits) (Info, er
 		return Info{}, err
 	}
 	info, err := p.choose(listing, size)
+	if cut && job.KindOf(err) == job.NotAVideo {
+		err = truncated // What is missing may have been the video.
+	}
 	if err != nil {
 		return Info{}, err
 	}
 	if err := p.first(ctx, &info, listing); err != nil {
 		return Info{}, err
+	}
+	if info.partial = limits.Partial; info.partial {
+		if err := p.remainder(ctx, &info, cut); err != nil {
+			return Info{}, err
+		}
 	}
 	if info.Duration == 0 || info.FrameRate == 0 {
 		if err := p.scan(ctx, &info); err != nil {
@@ -115,6 +133,9 @@ func (p prober) choose(listing listing, size int64) (Info, error) {
 		return Info{}, p.fail(job.NotAVideo, "Upload a video.", "has no video stream")
 	case video.encrypted():
 		return Info{}, encrypted(p.subject)
+	case video.dolbyAlone():
+		return Info{}, p.fail(job.Unsupported, "Export it without Dolby Vision.",
+			"its colours are of a Dolby Vision profile that nothing else can show")
 	case !named(videoCodecs[:], video.Codec):
 		return Info{}, p.fail(job.Unsupported, export, "its video codec %q is not supported", video.Codec)
 	}
@@ -125,7 +146,8 @@ func (p prober) choose(listing listing, size int64) (Info, error) {
 		HDR: hdr(video.Transfer), Interlaced: video.interlaced(),
 		demuxer: p.demuxer, videoStream: video.Index, audioStream: -1,
 	}
-	if audio != nil && named(audioCodecs[:], audio.Codec) && !audio.encrypted() {
+	// Of sound that a cut leaves nothing of, the rate is unknown.
+	if audio != nil && named(audioCodecs[:], audio.Codec) && !audio.encrypted() && number(audio.SampleRate) > 0 {
 		info.Audio, info.AudioCodec, info.audioStream = true, audio.Codec, audio.Index
 		info.Codecs = append(info.Codecs, audio.Codec)
 	}
@@ -135,13 +157,14 @@ func (p prober) choose(listing listing, size int64) (Info, error) {
 }
 
 // pick returns the video stream, the one marked as default if there is one,
-// and likewise the sound. Cover pictures are no video.
+// and likewise the sound. Cover pictures are no video, and what looks like one is
+// taken only where there is nothing else.
 func pick(streams []stream) (video, audio *stream) {
 	for i := range streams {
 		s := &streams[i]
 		switch {
 		case s.Type == "video" && s.Disposition.Cover == 0 && s.Disposition.Thumbnails == 0:
-			if video == nil || video.Disposition.Default == 0 && s.Disposition.Default == 1 {
+			if video == nil || s.claim() > video.claim() {
 				video = s
 			}
 		case s.Type == "audio":
@@ -152,6 +175,16 @@ func pick(streams []stream) (video, audio *stream) {
 		}
 	}
 	return video, audio
+}
+
+// claim is how much speaks for a video stream among several: first that it moves,
+// then that it is marked as default.
+func (s stream) claim() int {
+	picture := s.Codec == "mjpeg" || s.Codec == "png" || s.Codec == "bmp"
+	if frames := number(s.Frames); frames == 1 || picture && frames == 0 {
+		return s.Disposition.Default
+	}
+	return 2 + s.Disposition.Default
 }
 
 func named(names []string, name string) bool {
@@ -165,7 +198,7 @@ func named(names []string, name string) bool {
 
 // time fills in what is known of rate and length without reading the frames.
 func (p prober) time(info *Info, listing listing, video *stream, sound bool) {
-	if base, ok := readRatio(video.TimeBase); ok {
+	if base, ok := readRatio(video.TimeBase); ok && max(base.Num, base.Den) <= math.MaxInt32 {
 		info.TimeBase = base
 	}
 	average, ok := readRatio(video.AverageRate)
@@ -176,7 +209,11 @@ func (p prober) time(info *Info, listing listing, video *stream, sound bool) {
 		info.VFR = differs(rate.float(), average.float())
 	}
 	info.Frames = number(video.Frames)
-	switch own := max(seconds(video.Duration), clock(video.Tags["DURATION"])); {
+	own := seconds(video.Duration)
+	if tag := clock(video.Tags["DURATION"]); tag > 0 {
+		own = tag // Matroska has one duration, which ffprobe gives to every stream
+	}
+	switch {
 	case own > 0:
 		info.Duration, info.ends = own, true
 	default:
@@ -199,7 +236,7 @@ func (p prober) within(info Info) error {
 	case info.Duration > l.MaxDuration.Seconds():
 		length := time.Duration(info.Duration * float64(time.Second)).Round(time.Second)
 		return p.fail(job.OverLimit, "Cut it into shorter ones.", "lasts %s, more than the limit of %s", length, l.MaxDuration)
-	case info.FrameRate > l.MaxFrameRate:
+	case info.FrameRate > 1.01*l.MaxFrameRate: // clocks of cameras are not exact
 		return p.fail(job.OverLimit, "Export it with fewer frames a second.",
 			"has %.0f frames a second, more than the limit of %.0f", info.FrameRate, l.MaxFrameRate)
 	case frames > l.MaxFrames:
@@ -208,10 +245,17 @@ func (p prober) within(info Info) error {
 	return p.withinSize(info)
 }
 
+// maxSide is the most pixels on a side, as shown too: what H.264 can be encoded with.
+const maxSide = 16384
+
 func (p prober) withinSize(info Info) error {
 	if int64(info.CodedWidth)*int64(info.CodedHeight) > int64(p.limits.MaxPixels) {
 		return p.fail(job.OverLimit, "Export it with fewer pixels.", "has pictures of %d x %d, more than the limit of %d pixels",
 			info.CodedWidth, info.CodedHeight, p.limits.MaxPixels)
+	}
+	if side := max(info.CodedWidth, info.CodedHeight, info.Width, info.Height); side > maxSide {
+		return p.fail(job.OverLimit, "Export it with fewer pixels.", "has pictures of %d x %d, more than the limit of %d pixels on a side",
+			max(info.CodedWidth, info.Width), max(info.CodedHeight, info.Height), maxSide)
 	}
 	return nil
 }
@@ -219,12 +263,7 @@ func (p prober) withinSize(info Info) error {
 // shape fills in how the picture is to be shown, from the stream and from
 // what the first decoded frame says of itself.
 func (p prober) shape(info *Info, video stream, frame frame) {
-	for _, data := range append(video.SideData, frame.SideData...) {
-		if strings.EqualFold(data.Type, "Display Matrix") || strings.Contains(data.Type, "Displaymatrix") {
-			info.turn = readTurn(data.Matrix)
-			break
-		}
-	}
+	info.turn, info.turnedBy = upright(video, frame, p.projection(info.videoStream))
 	info.CodedWidth, info.CodedHeight = frame.Width, frame.Height
 	info.PixelFormat = frame.PixelFormat
 	sar, ok := readRatio(frame.SAR)
@@ -240,7 +279,6 @@ func (p prober) shape(info *Info, video stream, frame frame) {
 	}
 	info.Rotation = info.turn.degrees()
 	info.HDR = hdr(orTag(frame.Transfer, video.Transfer))
-	info.Interlaced = info.Interlaced || frame.Interlaced == 1
 	info.colour = readColour(orTag(frame.Space, video.Space), orTag(frame.Primaries, video.Primaries),
 		orTag(frame.Transfer, video.Transfer), orTag(frame.Range, video.Range),
 		frame.PixelFormat, frame.Width, frame.Height)

@@ -96,7 +96,10 @@ func TestProbeBytes(t *testing.T) {
 		{"dash.mp4", "<?xml version=\"1.0\"?><MPD></MPD>", job.NotAVideo, "playlist"},
 		{"picture.mp4", "\x89PNG\r\n\x1a\n", job.NotAVideo, "PNG"},
 		{"song.mp4", "ID3\x04\x00", job.NotAVideo, "no video stream"},
-		{"flash.mp4", "FLV\x01\x05", job.Unsupported, "Flash"},
+		{"flash.mp4", "FLV\x01\x05", job.Corrupt, "cut off"},
+		{"windows.wmv", asfHeader, job.Corrupt, "cut off"},
+		{"picture.gif", "GIF89a\x01\x00\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02L\x01\x00;", job.NotAVideo, "still picture"},
+		{"cut.gif", "GIF89a\x01\x00\x01\x00\x80\x00\x00", job.Corrupt, "cut off"},
 		{"heic.mp4", "\x00\x00\x00\x18ftypheic\x00\x00\x00\x00", job.NotAVideo, "still picture"},
 		{"head.mp4", "\x00\x00\x00\x10ftypisom\x00\x00\x00\x00", job.Corrupt, "moov"},
 		{"head.webm", "\x1a\x45\xdf\xa3", job.Corrupt, "cut off"},
@@ -127,6 +130,9 @@ func TestProbeCut(t *testing.T) {
 		"index in front": generate(t, "front.mp4", append(clip, "-movflags", "+faststart")...),
 		"matroska":       generate(t, "clip.mkv", clip...),
 		"avi":            generate(t, "clip.avi", clip...),
+		"flv":            generate(t, "clip.flv", clip...),
+		"wmv":            generate(t, "clip.wmv", "-f", "lavfi", "-i", barcode(60, "30"), "-c:v", "wmv2"),
+		"gif":            generate(t, "clip.gif", "-f", "lavfi", "-i", barcode(10, "10")),
 	} {
 		probed(t, path)
 		whole := read(t, path)
@@ -188,6 +194,17 @@ func TestProbeStreams(t *testing.T) {
 		if info.Width != 320 || !info.Audio || info.VideoCodec != "h264" {
 			t.Errorf("took the wrong stream: %+v", info)
 		}
+	})
+	t.Run("frames that are turned, and others not", func(t *testing.T) {
+		path := generate(t, "some.mp4", "-f", "lavfi", "-i", barcode(10, "10"), "-c:v", "libx264", "-preset", "ultrafast",
+			"-bsf:v", "h264_metadata=display_orientation=insert:rotate=90")
+		_, err := tools(t).Probe(t.Context(), path, Limits{})
+		wantKind(t, err, job.Unsupported, "some.mp4", "only some of its frames")
+	})
+	t.Run("Dolby Vision without a base", func(t *testing.T) {
+		path := generate(t, "five.mp4", append([]string{"-f", "lavfi", "-i", barcode(5, "10"), "-tag:v", "hvc1"}, x265()...)...)
+		_, err := tools(t).Probe(t.Context(), addDolbyVision(t, path, 5, 0), Limits{})
+		wantKind(t, err, job.Unsupported, "five.mp4", "Dolby Vision")
 	})
 	t.Run("codec not on the list", func(t *testing.T) {
 		path := generate(t, "odd.mkv", "-f", "lavfi", "-i", barcode(5, "10"), "-c:v", "ffv1")

@@ -11,11 +11,15 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/motionmill/motionmill/media/sandbox"
 	"golang.org/x/sys/unix"
 )
 
-// maxOutput is the largest file that a child may write, in bytes.
+// maxOutput is the largest file that a child may write, in bytes; failures name it.
 const maxOutput = 32 << 30
+
+// maxFiles is how many descriptors a child may have open.
+const maxFiles = 256
 
 // errDeadline is the reason of a kill at the deadline.
 var errDeadline = errors.New("the deadline passed")
@@ -48,12 +52,47 @@ type command struct {
 	// op and subject name the work in errors; input is the path that
 	// stderr lines are freed of.
 	op, subject, input string
+	// memory bounds what the child allocates, in bytes; 0 gives it most of
+	// the machine's.
+	memory int64
+	// devices lets the child use the GPUs.
+	devices bool
+}
+
+// view is what the child sees: the input, and the working folder, which is "/"
+// for a run that writes no files.
+func (c command) view() sandbox.View {
+	view := sandbox.View{Devices: c.devices}
+	if c.input != "" {
+		view.Files = []string{c.input}
+	}
+	if c.dir != "/" {
+		view.Dir = c.dir
+	}
+	return view
+}
+
+// use is what the child may use at most. Drivers of GPUs reserve memory far
+// beyond what they need.
+func (c command) use() sandbox.Use {
+	use := sandbox.Use{
+		Memory: sandbox.Memory() / 4 * 3,
+		CPU:    c.deadline * time.Duration(runtime.NumCPU()), FileBytes: maxOutput, OpenFiles: maxFiles,
+	}
+	if c.memory > 0 {
+		use.Memory = min(use.Memory, c.memory)
+	}
+	if c.devices {
+		use.Memory = 0
+	}
+	return use
 }
 
 // process is a running child. Its whole group is killed at the deadline, when
 // the context ends or by kill; and by the kernel when this process dies.
 type process struct {
 	command command
+	child   *sandbox.Child
 	tail    *tail
 	started time.Time
 	// done is closed when the child has been reaped; the fields below it
@@ -65,10 +104,21 @@ type process struct {
 	mu    sync.Mutex
 	pid   int // 0 once the child is about to be reaped
 	cause error
+
+	readers readers
 }
 
-// start runs a command. The caller must wait.
-func start(ctx context.Context, c command) (*process, error) {
+// start runs a command in the sandbox. The caller must wait.
+func (t *Tools) start(ctx context.Context, c command) (*process, error) {
+	p, err := t.begin(c)
+	if err == nil {
+		go p.watch(ctx)
+	}
+	return p, err
+}
+
+// begin runs a command that nobody watches yet.
+func (t *Tools) begin(c command) (*process, error) {
 	p := &process{
 		command: c,
 		tail:    newTail(c.input, c.subject),
@@ -78,13 +128,15 @@ func start(ctx context.Context, c command) (*process, error) {
 	cmd := exec.Command(c.path, c.args...)
 	cmd.Dir = c.dir
 	cmd.Env = []string{"LANG=C", "LC_ALL=C"}
-	cmd.Stdout = c.stdout
-	cmd.Stderr = p.tail
+	if c.stdout != nil {
+		cmd.Stdout = guardedWriter{c.stdout, p}
+	}
+	cmd.Stderr = guardedWriter{p.tail, p}
 	cmd.ExtraFiles = c.files
 	cmd.WaitDelay = 2 * time.Second
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	failed := make(chan error, 1)
-	go p.run(cmd, failed)
+	go p.run(t.box, cmd, failed)
 	err := <-failed
 	for _, file := range c.files {
 		_ = file.Close() // our copies; the child has its own
@@ -92,22 +144,21 @@ func start(ctx context.Context, c command) (*process, error) {
 	if err != nil {
 		return nil, p.notStarted(err)
 	}
-	go p.watch(ctx)
 	return p, nil
 }
 
 // run starts the child and reaps it, on one thread of the system: the death
 // signal is tied to the thread that started the child, so that it has to
-// stay until the child is gone.
-func (p *process) run(cmd *exec.Cmd, failed chan<- error) {
+// stay until the child is gone. It then ends with the goroutine, since the
+// sandbox may have confined it too.
+func (p *process) run(box *sandbox.Box, cmd *exec.Cmd, failed chan<- error) {
 	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if err := cmd.Start(); err != nil {
+	child, err := box.Start(cmd, p.command.view(), p.command.use())
+	if err != nil {
 		failed <- err
 		return
 	}
-	p.pid = cmd.Process.Pid
-	confine(p.pid)
+	p.child, p.pid = child, cmd.Process.Pid
 	failed <- nil
 	awaitExit(cmd.Process.Pid)
 	// The child is a zombie now, so its number cannot have been given to
@@ -120,18 +171,6 @@ func (p *process) run(cmd *exec.Cmd, failed chan<- error) {
 	p.state = cmd.ProcessState
 	p.wall = time.Since(p.started)
 	close(p.done)
-}
-
-// confine sets the child's resource limits. They are a second fence behind
-// the limits on the command line, so a kernel that refuses them is no error.
-func confine(pid int) {
-	for resource, most := range map[int]uint64{
-		unix.RLIMIT_CORE:   0,
-		unix.RLIMIT_FSIZE:  maxOutput,
-		unix.RLIMIT_NOFILE: 256,
-	} {
-		_ = unix.Prlimit(pid, resource, &unix.Rlimit{Cur: most, Max: most}, nil)
-	}
 }
 
 // awaitExit returns when the child has ended, without reaping it.
@@ -177,8 +216,11 @@ func (p *process) wait() (Usage, error) {
 	<-p.done
 	usage := Usage{
 		Wall:     p.wall,
-		CPU:      p.state.UserTime() + p.state.SystemTime(),
+		CPU:      p.spent(),
 		Warnings: p.tail.lines(),
 	}
 	return usage, p.failure()
 }
+
+// spent is the processor time of a child that is gone.
+func (p *process) spent() time.Duration { return p.state.UserTime() + p.state.SystemTime() }

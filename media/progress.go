@@ -2,6 +2,7 @@ package media
 
 import (
 	"bytes"
+	"math"
 	"strings"
 	"time"
 )
@@ -45,9 +46,9 @@ func (r *progressReader) take(line string) {
 	case "frame":
 		r.next.Frames = number(value)
 	case "fps":
-		r.next.Rate = seconds(value)
+		r.next.Rate = max(0, seconds(value))
 	case "out_time_us":
-		r.next.Time = time.Duration(number(value)) * time.Microsecond
+		r.next.Time = time.Duration(min(number(value), math.MaxInt64/1000)) * time.Microsecond
 	case "progress":
 		if r.report != nil {
 			r.report(r.next)

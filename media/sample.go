@@ -64,7 +64,7 @@ func (t *Tools) Sample(ctx context.Context, plan SamplePlan) (Complexity, Usage,
 	starts, frames := plan.moments()
 	for _, at := range starts {
 		one := sample{}
-		p, err := start(ctx, command{
+		p, err := t.start(ctx, command{
 			path: t.ffmpeg, args: plan.args(at, frames), dir: "/", stdout: &one.packets, deadline: sampleDeadline,
 			op: op, subject: subject, input: path,
 		})
@@ -122,7 +122,7 @@ func (p SamplePlan) args(at float64, frames int) []string {
 		options["threads"] = p.Threads
 	}
 	// Options of the input may stand anywhere in front of it.
-	args := append(withoutProgress(globals(p.Threads)), "-ss", decimal(at), "-noaccurate_seek")
+	args := append(withoutProgress(globals(p.Threads, p.Info.errorRate())), "-ss", decimal(at), "-noaccurate_seek")
 	return append(args, output(streams, "pipe:1", options).GetArgs()...)
 }
 

@@ -22,9 +22,11 @@ const (
 	avi        container = "avi"
 	transport  container = "mpegts"
 	programmed container = "mpeg"
+	flash      container = "flv"
+	windows    container = "asf"       // WMV
 	jpegFile   container = "jpeg_pipe" // posters of ours; never an input
 	webpFile   container = "webp"      // previews of ours, which ffmpeg does not read
-	gifFile    container = "gif"       // previews of ours
+	gifFile    container = "gif"
 )
 
 // label is the container's name for people and the manifest.
@@ -41,6 +43,10 @@ func (c container) label() string {
 	}
 }
 
+// asfHeader is the object that a Windows Media file begins with (Advanced Systems
+// Format specification, 3.1).
+const asfHeader = "\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c"
+
 // boxTypes can stand first in an ISO media file.
 var boxTypes = [...]string{"ftyp", "moov", "mdat", "free", "skip", "wide", "pnot", "styp", "moof", "sidx"}
 
@@ -55,15 +61,12 @@ var magics = [...]struct {
 	{"version https://git-lfs", job.NotAVideo, "is a Git LFS pointer, not the file that it stands for"},
 	{"\x89PNG", job.NotAVideo, "is a PNG picture"},
 	{"\xff\xd8\xff", job.NotAVideo, "is a JPEG picture"},
-	{"GIF8", job.NotAVideo, "is a GIF picture"},
 	{"%PDF", job.NotAVideo, "is a PDF document"},
 	{"PK\x03\x04", job.NotAVideo, "is a ZIP archive"},
 	{"ID3", job.NotAVideo, "has no video stream: it is MP3 audio"},
 	{"\xff\xfb", job.NotAVideo, "has no video stream: it is MP3 audio"},
 	{"fLaC", job.NotAVideo, "has no video stream: it is FLAC audio"},
 	{"OggS", job.Unsupported, "is an Ogg file, which is not supported"},
-	{"FLV", job.Unsupported, "is a Flash video, which is not supported"},
-	{"\x30\x26\xb2\x75\x8e\x66\xcf\x11", job.Unsupported, "is a Windows Media file, which is not supported"},
 	{".RMF", job.Unsupported, "is a RealMedia file, which is not supported"},
 	{"\x06\x0e\x2b\x34", job.Unsupported, "is an MXF file, which is not supported"},
 }
@@ -128,6 +131,12 @@ func known(head []byte) (container, bool) {
 		return transport, true
 	case at(0, "\x00\x00\x01\xba"):
 		return programmed, true
+	case at(0, "FLV\x01"):
+		return flash, true
+	case at(0, asfHeader):
+		return windows, true
+	case at(0, "GIF87a"), at(0, "GIF89a"):
+		return gifFile, true
 	}
 	return "", false
 }

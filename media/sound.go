@@ -39,7 +39,7 @@ func (t *Tools) Sound(ctx context.Context, plan SoundPlan, take func(samples []f
 		return Usage{}, fmt.Errorf("find %s: %w", subject, err)
 	}
 	out := &samples{take: take, width: 4 * plan.Channels}
-	p, err := start(ctx, command{
+	p, err := t.start(ctx, command{
 		path: t.ffmpeg, args: plan.args(path), dir: "/", stdout: out, deadline: deadlineFor(plan.Deadline, plan.Info),
 		op: op, subject: subject, input: path,
 	})
@@ -54,8 +54,8 @@ func (t *Tools) Sound(ctx context.Context, plan SoundPlan, take func(samples []f
 }
 
 func (p SoundPlan) args(path string) []string {
-	args := append([]string{"-nostdin", "-loglevel", "error", "-max_error_rate", maxErrorRate}, confined(p.Info.demuxer, Limits{}.orDefault())...)
-	return append(args, "-vn", "-i", "file:"+path, "-map", "0:"+strconv.Itoa(p.Info.audioStream),
+	args := append([]string{"-nostdin", "-loglevel", "error", "-max_error_rate", p.Info.errorRate()}, confined(p.Info.demuxer, Limits{}.orDefault())...)
+	return append(args, "-vn", "-itsoffset", sameClock, "-i", "file:"+path, "-map", "0:"+strconv.Itoa(p.Info.audioStream),
 		"-af", fmt.Sprintf("asetpts=PTS-(%s)/TB,aresample=%d:async=1:first_pts=0", decimal(p.Info.StartTime), p.Rate),
 		"-ac", strconv.Itoa(p.Channels), "-ar", strconv.Itoa(p.Rate), "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1")
 }

@@ -33,7 +33,7 @@ func thumbTicks(info Info) int64 {
 func (p *DecodePlan) thumbnails(s *ffmpeg.Stream) (*ffmpeg.Stream, error) {
 	w, h := FrameSize(p.Info, thumbSize)
 	s = s.Filter("select", nil, ffmpeg.KwArgs{"expr": inEach(thumbTicks(p.Info), 0)})
-	s = s.Filter("scale", nil, ffmpeg.KwArgs{"w": w, "h": h, "flags": "area", "in_color_matrix": "bt709"})
+	s = s.Filter("scale", nil, ffmpeg.KwArgs{"w": w, "h": h, "flags": "area+full_chroma_int", "in_color_matrix": "bt709"})
 	s = s.Filter("format", ffmpeg.Args{"rgb24"})
 	return output([]*ffmpeg.Stream{s}, fmt.Sprintf("pipe:%d", thumbsPipe), timed(p.Info),
 		ffmpeg.KwArgs{"f": "rawvideo", "c:v": "rawvideo", "pix_fmt": "rgb24"}), nil
@@ -87,7 +87,7 @@ func (p *DecodePlan) writeSprite(t *thumbs, all []Timestamp) error {
 	}
 	end := all[len(all)-1].Seconds() + 1/rate(p.Info)
 	var sprite bytes.Buffer
-	if err := jpeg.Encode(&sprite, t.tile(), &jpeg.Options{Quality: 82}); err != nil {
+	if err := jpeg.Encode(&sprite, t.tile(), &jpeg.Options{Quality: 90}); err != nil {
 		return fmt.Errorf("encode the sprite of %s: %w", subject, err)
 	}
 	index := thumbIndex(filepath.Base(p.Sprite), starts, end, t.w, t.h)

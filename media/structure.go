@@ -30,6 +30,12 @@ func checkStructure(c container, path, subject string, size int64) error {
 		return checkSegment(file, subject, size)
 	case avi:
 		return checkRIFF(file, subject, size)
+	case flash:
+		return checkFlash(file, subject, size)
+	case windows:
+		return checkWindows(file, subject, size)
+	case gifFile:
+		return checkGIF(file, subject, size)
 	default:
 		return nil
 	}
@@ -37,13 +43,14 @@ func checkStructure(c container, path, subject string, size int64) error {
 
 func cutShort(subject, what string, want, have int64) error {
 	finding := fmt.Sprintf("is cut off: %s ends at byte %d, the file at %d", what, want, have)
-	return job.Fail(job.Corrupt, "probe", subject, finding, again, nil)
+	return cutFile{job.Fail(job.Corrupt, "probe", subject, finding, again, nil)}
 }
 
 // checkBoxes walks the top-level boxes (ISO/IEC 14496-12, 4.2).
 func checkBoxes(file io.ReaderAt, subject string, size int64) error {
 	indexed := false
-	for offset, count := int64(0), 0; offset < size && count < 1_000_000; count++ {
+	index := isoIndex{file: file, subject: subject}
+	for offset := int64(0); offset < size; {
 		box, err := readBox(file, offset, size)
 		if errors.Is(err, io.EOF) {
 			break // a few stray bytes behind the last box harm nothing
@@ -57,11 +64,13 @@ func checkBoxes(file io.ReaderAt, subject string, size int64) error {
 			}
 			return cutShort(subject, "its part "+box.kind, box.end, size)
 		}
-		if box.kind == "moov" {
-			indexed = true
-			if err := checkEncryption(file, box, subject); err != nil {
-				return err
-			}
+		if err = index.count(); err == nil && box.kind == "moov" {
+			indexed, err = true, index.movie(box)
+		} else if err == nil && box.kind == "moof" {
+			err = index.fragment(box)
+		}
+		if err != nil {
+			return err
 		}
 		offset = box.end
 	}
@@ -110,30 +119,6 @@ func readBox(file io.ReaderAt, offset, end int64) (box, error) {
 	return b, nil
 }
 
-// checkEncryption looks for sample entries of protected video (8.12) in the
-// index.
-func checkEncryption(file io.ReaderAt, parent box, subject string) error {
-	for offset := parent.body; offset < parent.end; {
-		b, err := readBox(file, offset, parent.end)
-		if err != nil || b.end > parent.end || b.end < b.body {
-			return nil // a damaged index is ffprobe's to report
-		}
-		switch b.kind {
-		case "trak", "mdia", "minf", "stbl":
-			if err := checkEncryption(file, b, subject); err != nil {
-				return err
-			}
-		case "stsd":
-			entry, err := readBox(file, b.body+8, b.end) // behind version, flags and count
-			if err == nil && entry.kind == "encv" {
-				return encrypted(subject)
-			}
-		}
-		offset = b.end
-	}
-	return nil
-}
-
 func encrypted(subject string) error {
 	return job.Fail(job.Unsupported, "probe", subject, "its video is encrypted", "Export it without protection.", nil)
 }
@@ -147,11 +132,11 @@ func checkSegment(file io.ReaderAt, subject string, size int64) error {
 		if err != nil {
 			return cutShort(subject, "its header", offset+12, size)
 		}
-		if id == 0x18538067 {
+		if id == segmentElement {
 			if end > size {
 				return cutShort(subject, "its segment", end, size)
 			}
-			return nil
+			return checkBeside(file, subject, body, size)
 		}
 		if end < body {
 			return nil
@@ -159,6 +144,39 @@ func checkSegment(file io.ReaderAt, subject string, size int64) error {
 		offset = end
 	}
 	return nil
+}
+
+// checkBeside adds up what a segment holds beside its clusters: demuxers keep it in memory.
+// What follows a cluster of unknown size is not looked at.
+func checkBeside(file io.ReaderAt, subject string, offset, size int64) error {
+	sum := int64(0)
+	for count := 0; offset < size; count++ {
+		id, body, end, err := readElement(file, offset)
+		if err != nil || end < body {
+			return nil // Damaged, or of unknown size: ffprobe's to report.
+		}
+		if count > maxParts {
+			return job.Fail(job.OverLimit, "probe", subject, fmt.Sprintf("consists of more than %d parts", maxParts), export, nil)
+		}
+		if id != clusterID && id != voidID {
+			sum += end - body
+		}
+		if sum > maxIndex {
+			return tooMuch(subject, "tags, attachments and tables", sum)
+		}
+		offset = end
+	}
+	return nil
+}
+
+// The elements of a segment that demuxers do not keep (RFC 9559, 5.1.3; RFC 8794, 11.3.2).
+const (
+	clusterID = 0x1f43b675
+	voidID    = 0xec
+)
+
+func tooMuch(subject, what string, bytes int64) error {
+	return job.Fail(job.OverLimit, "probe", subject, fmt.Sprintf("has %s of %d bytes, more than the limit of %d", what, bytes, maxIndex), export, nil)
 }
 
 // readElement reads the ID and the size of an EBML element. An unknown size
@@ -209,6 +227,22 @@ func checkRIFF(file io.ReaderAt, subject string, size int64) error {
 	head := make([]byte, 8)
 	if _, err := file.ReadAt(head, 0); err != nil {
 		return cutShort(subject, "its header", 12, size)
+	}
+	for offset, count := int64(12), 0; offset+8 <= size && count < maxParts; count++ {
+		if _, err := file.ReadAt(head, offset); err != nil {
+			return fmt.Errorf("read %s: %w", subject, err)
+		}
+		length := int64(binary.LittleEndian.Uint32(head[4:]))
+		switch kind := string(head[:4]); {
+		case kind == "RIFF": // A large file consists of several.
+			length = 4
+		case kind == "idx1" && length > maxIndex:
+			return tooMuch(subject, "an index", length)
+		}
+		offset += 8 + length + length%2
+	}
+	if _, err := file.ReadAt(head, 0); err != nil {
+		return fmt.Errorf("read %s: %w", subject, err)
 	}
 	// 0 and all ones are left by recorders that never came back to fill it in.
 	if want := int64(binary.LittleEndian.Uint32(head[4:])); want != 0 && want != 1<<32-1 && want+8 > size {

@@ -21,6 +21,7 @@ type tail struct {
 	mu      sync.Mutex
 	kept    []string
 	partial []byte
+	seen    int64
 }
 
 // newTail returns an empty tail that writes subject for the path of the
@@ -67,6 +68,7 @@ func (t *tail) keep() {
 	if len(line) > tailWidth {
 		line = strings.ToValidUTF8(line[:tailWidth], "") + "…"
 	}
+	t.seen++
 	t.kept = append(t.kept, line)
 	if len(t.kept) > tailLines {
 		t.kept = append(t.kept[:0], t.kept[1:]...)
@@ -81,4 +83,11 @@ func (t *tail) lines() []string {
 		t.keep()
 	}
 	return append([]string(nil), t.kept...)
+}
+
+// count returns how many lines there were.
+func (t *tail) count() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.seen
 }

@@ -3,6 +3,7 @@ package media
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -12,16 +13,23 @@ import (
 	"time"
 
 	"github.com/motionmill/motionmill/job"
+	"github.com/motionmill/motionmill/media/sandbox"
 )
 
 // install is the remedy for a program that is not there.
 const install = "Install it: apt-get install ffmpeg"
+
+// InstallSandbox is the remedy where no sandbox works.
+const InstallSandbox = "apt-get install bubblewrap, and let it make user namespaces; or a kernel with Landlock (5.13 or newer)"
 
 // Config says where the programs are.
 type Config struct {
 	// FFmpeg and FFprobe are paths or names. Default: "ffmpeg" and
 	// "ffprobe", found in PATH.
 	FFmpeg, FFprobe string
+	// Sandbox says how the programs are kept to their files; its paths are
+	// set by Find.
+	Sandbox sandbox.Config
 }
 
 // Tools are the programs found. Its methods may be called at the same time.
@@ -30,11 +38,13 @@ type Tools struct {
 	version         string
 	// zimg tells whether ffmpeg can convert wide and HDR colours.
 	zimg bool
+	box  *sandbox.Box
 }
 
 // Find looks up ffmpeg and ffprobe and asks ffmpeg once for its version and
 // what it was built with. A program that is missing, too old (below 5.1) or
-// built without x264 or libvpx gives a *job.Error with the remedy.
+// built without x264 or libvpx gives a *job.Error with the remedy; so does a
+// sandbox that is demanded and does not work here.
 func Find(ctx context.Context, config Config) (*Tools, error) {
 	t := &Tools{}
 	for _, program := range []struct {
@@ -50,11 +60,30 @@ func Find(ctx context.Context, config Config) (*Tools, error) {
 		}
 		*program.path = path
 	}
+	if err := t.confine(ctx, config.Sandbox); err != nil {
+		return nil, err
+	}
 	banner, err := t.banner(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return t, t.read(banner)
+}
+
+// confine finds the sandbox that all runs are in.
+func (t *Tools) confine(ctx context.Context, config sandbox.Config) (err error) {
+	config.FFmpeg, config.FFprobe = t.ffmpeg, t.ffprobe
+	t.box, err = sandbox.Find(ctx, config)
+	if errors.Is(err, sandbox.ErrUnconfined) {
+		return job.Fail(job.Internal, "confine", "ffmpeg", "", InstallSandbox, err)
+	}
+	return err
+}
+
+// Sandbox says how ffmpeg and ffprobe are kept to their files, and of each
+// better way why it does not work here.
+func (t *Tools) Sandbox() (inForce sandbox.Report, refused []string) {
+	return t.box.Report(), t.box.Refused()
 }
 
 // Version returns the version that ffmpeg says it is, such as
@@ -70,7 +99,7 @@ func orName(name, otherwise string) string {
 
 func (t *Tools) banner(ctx context.Context) (string, error) {
 	var out bytes.Buffer
-	p, err := start(ctx, command{
+	p, err := t.start(ctx, command{
 		path: t.ffmpeg, args: []string{"-version"}, dir: "/", stdout: &out,
 		deadline: 10 * time.Second, op: "ask the version of", subject: "ffmpeg",
 	})
