@@ -105,13 +105,18 @@ func (s *Store) PresignGet(ctx context.Context, bucket, key string, expires time
 	}
 	input := &s3.GetObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)}
 	if downloadName != "" {
-		input.ResponseContentDisposition = aws.String(mime.FormatMediaType("attachment", map[string]string{"filename": downloadName}))
+		input.ResponseContentDisposition = aws.String(attachment(downloadName))
 	}
 	signed, err := s.presign.PresignGetObject(ctx, input, s3.WithPresignExpires(expires))
 	if err != nil {
 		return "", s.fail(ctx, "presign get", uri(bucket, key), err)
 	}
 	return s.publish(signed.URL)
+}
+
+// attachment has a browser save a file under a name.
+func attachment(name string) string {
+	return mime.FormatMediaType("attachment", map[string]string{"filename": name})
 }
 
 // check refuses what cannot be pinned and returns the lifetime.

@@ -60,6 +60,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		"parts that have arrived":    listedParts,
 		"streams":                    streamed,
 		"objects that are new":       created,
+		"objects that are replaced":  replaced,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
