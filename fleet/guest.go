@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 
 	"github.com/motionmill/motionmill/awsclient"
+	"github.com/motionmill/motionmill/job"
 )
 
 // Config sets up a Guest. Zero fields take the defaults given.
@@ -36,6 +37,8 @@ type Config struct {
 	Patience time.Duration
 	// Logger takes notices and what cannot be returned. Default none.
 	Logger *slog.Logger
+	// Report, when set, is told of panics that were caught. It must not wait.
+	Report func(job.Report)
 	// AWS, when set, is used in place of the SDK's default chain. Programs
 	// leave it nil; tests do not.
 	AWS *aws.Config

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/motionmill/motionmill/job"
 )
 
 // Work is the worker that is a guest.
@@ -40,10 +42,14 @@ func (g *Guest) Run(ctx context.Context, work Work) error {
 	s := &stay{Guest: g, work: work, stop: stop, beside: beside, notices: make(chan notice)}
 	defer s.others.Wait()
 	defer end()
-	s.others.Go(func() { (&watcher{meta: g.meta, every: g.cfg.Every, log: g.cfg.Logger}).watch(beside, s.notices) })
+	s.goBeside("watch the metadata", func() { (&watcher{meta: g.meta, every: g.cfg.Every, log: g.cfg.Logger}).watch(beside, s.notices) })
 	s.startProtection()
 	ended := make(chan error, 1)
-	go func() { ended <- work.Run(working) }()
+	go func() {
+		err := job.Guarded("worker", func() error { return work.Run(working) })
+		s.tell(err)
+		ended <- err
+	}()
 	err := s.untilEnded(ctx, ended)
 	s.endProtection()
 	if s.why == recommended && err == nil {
@@ -174,7 +180,7 @@ func (s *stay) startProtection() {
 	s.protection = &protection{group: s.group, busy: s.work.Busy, idleFor: s.cfg.IdleFor, log: s.cfg.Logger}
 	ctx, cancel := context.WithCancel(s.beside)
 	done := make(chan struct{})
-	s.others.Go(func() {
+	s.goBeside("protect from scaling in", func() {
 		defer close(done)
 		s.protection.keep(ctx)
 	})
@@ -204,7 +210,7 @@ func (s *stay) startHeartbeats() {
 	if s.why == interrupting { // The group may learn of it later, or never.
 		level = slog.LevelInfo
 	}
-	s.others.Go(func() {
+	s.goBeside("hold the lifecycle hook", func() {
 		for pause(s.beside, heartbeatEvery) {
 			if err := s.group.heartbeat(s.beside); err != nil && s.beside.Err() == nil {
 				s.cfg.Logger.Log(s.beside, level, "the lifecycle hook may not wait for the worker", keyError, err)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"slices"
 	"sync"
+
+	"github.com/motionmill/motionmill/job"
 )
 
 // groupLimit is the most writes that share a transaction: it bounds how long
@@ -129,7 +131,7 @@ func (g *group) together(members []*write) (failed *write, err error) {
 		return nil, err
 	}
 	for _, w := range members {
-		if err := w.do(tx); err != nil {
+		if err := job.Guarded("write to the ledger", func() error { return w.do(tx) }); err != nil {
 			if rollback := tx.Rollback(); rollback != nil && !errors.Is(rollback, sql.ErrTxDone) {
 				err = errors.Join(err, rollback)
 			}

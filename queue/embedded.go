@@ -203,6 +203,20 @@ func (e *Embedded) Depth(ctx context.Context) (Depth, error) {
 	return d, nil
 }
 
+// Oldest tells for how long the message that waits longest has been visible; 0
+// when none is. SQS has no such call: it tells CloudWatch.
+func (e *Embedded) Oldest(ctx context.Context) (time.Duration, error) {
+	now := time.Now()
+	var first sql.NullInt64
+	if err := e.db.QueryRowContext(ctx, "SELECT min(visible_at) FROM queue_messages WHERE queue = ?", e.name).Scan(&first); err != nil {
+		return 0, e.failed("look for the oldest message", err)
+	}
+	if !first.Valid {
+		return 0, nil
+	}
+	return max(now.Sub(time.Unix(0, first.Int64)), 0), nil
+}
+
 // write runs do in a transaction, which holds the file's write lock from its
 // beginning. Its outcome is certain: an error means that nothing was written.
 func (e *Embedded) write(ctx context.Context, do func(*sql.Tx) error) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/motionmill/motionmill/job"
@@ -15,7 +16,8 @@ import (
 // servers leave fields out.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 type s3Record struct {
-	EventName string `json:"eventName"`
+	EventName string    `json:"eventName"`
+	EventTime eventTime `json:"eventTime"`
 	S3        *struct {
 		Bucket struct {
 			Name string `json:"name"`
@@ -76,7 +78,24 @@ func (r *Reader) readRecord(field json.RawMessage) (judged, error) {
 	if err := checkSource(source); err != nil {
 		return judged{}, fmt.Errorf("s3: %w", err)
 	}
-	return r.judge(source), nil
+	read := r.judge(source)
+	read.order.At = record.EventTime.Time
+	return read, nil
+}
+
+// eventTime is when an event says that it happened. It is only for people to
+// look at, so that one which cannot be read is zero and no error. moto leaves
+// the zone out, and means UTC.
+type eventTime struct{ time.Time }
+
+// UnmarshalJSON reads what it can.
+func (t *eventTime) UnmarshalJSON(text []byte) error {
+	for _, layout := range []string{`"` + time.RFC3339 + `"`, `"2006-01-02T15:04:05"`} {
+		if at, err := time.Parse(layout, string(text)); err == nil {
+			t.Time = at
+		}
+	}
+	return nil
 }
 
 // checkSource finds what no object can have.
@@ -99,8 +118,9 @@ func checkSource(s job.Source) error {
 // moto writes eTag.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
 type eventBridge struct {
-	Source string `json:"source"`
-	Type   string `json:"detail-type"`
+	Source string    `json:"source"`
+	Type   string    `json:"detail-type"`
+	Time   eventTime `json:"time"`
 	Detail struct {
 		Bucket struct {
 			Name string `json:"name"`
@@ -135,7 +155,9 @@ func (r *Reader) readEventBridge(body []byte) (job.Notice, error) {
 	if err := checkSource(source); err != nil {
 		return job.Notice{}, unreadable("detail", err)
 	}
-	return notice([]judged{r.judge(source)}), nil
+	read := r.judge(source)
+	read.order.At = event.Time.Time
+	return notice([]judged{read}), nil
 }
 
 // readSNS reads what a topic passed on.
