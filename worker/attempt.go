@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +27,9 @@ type attempt struct {
 	log   *slog.Logger
 	// request is the id of the request that brought the source, once known.
 	request atomic.Pointer[string]
+	// context is that of the attempt's span, and ends as the worker's does.
+	context context.Context
+	end     ending
 
 	mu       sync.Mutex
 	rec      job.Record // as this worker last wrote it
@@ -40,18 +42,24 @@ type attempt struct {
 }
 
 // start runs a claimed job. The claim was written after began.
-func (w *Worker) start(rec job.Record, units int, began time.Time) {
+func (w *Worker) start(c *candidate, rec job.Record, began time.Time) {
 	a := &attempt{
-		w: w, id: rec.ID, token: rec.Owner, rec: rec, renewed: began, progress: rec.Progress, weight: rec.Weight, units: units,
+		w: w, id: rec.ID, token: rec.Owner, rec: rec, renewed: began, progress: rec.Progress, weight: rec.Weight, units: c.units,
+		end: ending{outcome: outcomeLost},
 	}
+	w.Meter.Claimed()
+	a.context = w.Tracer.Attempt(w.work, rec, w.Name, c.order.At, c.received)
 	a.log = slog.New(tracedLog{w.Logger.Handler(), &a.request}).With(keyJob, rec.ID, keyFence, rec.Fence)
+	if rec.Request != "" { // An attempt before this one has read it.
+		a.request.Store(&rec.Request)
+	}
 	w.mu.Lock()
 	w.running[rec.ID] = a
 	w.claimedAt = time.Now()
 	w.mu.Unlock()
-	a.log.Info("claimed", "source", rec.Source.URI(), "profile", rec.Profile, "attempt", rec.Attempt)
+	a.log.Info("claimed", "source", rec.Source.URI(), "profile", rec.Profile, "attempt", rec.Attempt, keyAsked, rec.Asked)
 	w.attempts.Go(func() {
-		a.run()
+		w.guarded("attempt", a.run) // A panic of the work itself is its failure: this is one of what comes after.
 		w.mu.Lock()
 		if w.running[rec.ID] == a {
 			delete(w.running, rec.ID)
@@ -63,7 +71,8 @@ func (w *Worker) start(rec job.Record, units int, began time.Time) {
 
 // run works under the lease, then settles what came of it.
 func (a *attempt) run() {
-	ctx, cancel := context.WithCancelCause(a.w.work)
+	defer a.tellEnd()
+	ctx, cancel := context.WithCancelCause(a.context)
 	defer cancel(nil)
 	var manifest string
 	renewals := a.renewUntil(ctx, cancel)
@@ -77,11 +86,7 @@ func (a *attempt) run() {
 
 // execute calls the runner; a panic ends the attempt, not the process.
 func (a *attempt) execute(ctx context.Context) (manifest string, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &panicError{value: p, stack: string(debug.Stack())}
-		}
-	}()
+	defer job.Catch("run the job", &err)
 	hooks := job.Hooks{
 		Weigh:  func(units int) error { return a.weigh(ctx, units) },
 		Report: a.report,
@@ -114,6 +119,9 @@ func (a *attempt) record() job.Record {
 	defer a.mu.Unlock()
 	rec := a.rec
 	rec.Weight = a.weight
+	if request := a.request.Load(); request != nil {
+		rec.Request = *request
+	}
 	return rec
 }
 
@@ -148,8 +156,11 @@ func (a *attempt) renewUntil(ctx context.Context, cancel context.CancelCauseFunc
 		defer close(done)
 		due := time.Now().Add(a.w.Beat - a.sinceRenewal()) // At once after a claim whose reply came late.
 		for pause(beats, min(time.Until(due), a.w.Look)) == nil {
-			early := time.Now().Before(due)
+			early, age := time.Now().Before(due), a.sinceRenewal()
 			err := a.lookOrRenew(beats, early)
+			if !early && beats.Err() == nil {
+				a.tellRenewal(age, err)
+			}
 			switch {
 			case err == nil && !early:
 				due = time.Now().Add(a.w.Beat)
@@ -199,7 +210,10 @@ func (a *attempt) sinceTry() time.Duration {
 	return min(time.Since(a.renewed), time.Since(a.tried))
 }
 
-func (a *attempt) lookOrRenew(ctx context.Context, early bool) error {
+// lookOrRenew is one beat. A panic of it is a renewal that failed.
+func (a *attempt) lookOrRenew(ctx context.Context, early bool) (err error) {
+	defer func() { a.w.tellPanic(err) }()
+	defer job.Catch("renew the lease", &err)
 	if early {
 		return a.look(ctx)
 	}
@@ -225,9 +239,9 @@ func (a *attempt) renew(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	began := time.Now()
+	rec := a.record()
 	a.mu.Lock()
-	next := renewed(a.rec, a.progress, a.w.clock.now(), a.w.Lease)
-	next.Weight = a.weight
+	next := renewed(rec, a.progress, a.w.clock.now(), a.w.Lease)
 	a.mu.Unlock()
 	when := a.holds()
 
@@ -256,7 +270,7 @@ func (a *attempt) whyLost(ctx context.Context) error {
 // verdict tells what a record that is not the holder's any more means to it.
 func (a *attempt) verdict(rec job.Record) error {
 	if rec.State == job.Cancelled && rec.Fence == a.record().Fence {
-		return errCancelled
+		return fmt.Errorf("%w (request %q)", errCancelled, rec.Asked)
 	}
 	return fmt.Errorf("%w: fence %d, state %s", errLost, rec.Fence, rec.State)
 }
@@ -287,11 +301,3 @@ type supersededError struct{ by job.HighWater }
 func (e *supersededError) Error() string {
 	return fmt.Sprintf("a newer object came under the same key (job %s); nothing is to be done", e.by.Job)
 }
-
-// panicError is a panic of the runner.
-type panicError struct {
-	value any
-	stack string
-}
-
-func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }

@@ -182,7 +182,7 @@ func TestRequestsOfATenMinuteJob(t *testing.T) {
 					t.Errorf("%d messages are left: the job is not through", left)
 				}
 				stop()
-				leases, beats := takes.Minutes(), takes.Seconds()/20 // The defaults: a lease of a minute, renewed every third.
+				leases, beats := takes.Minutes(), takes.Seconds()/8 // The defaults: a lease of a minute, renewed every eight seconds.
 				if got, most := m.requests(), 4+1.5*leases; float64(got) > most {
 					t.Errorf("%d requests to the queues, at most %v are meant (timers hidden %d times)", got, most, len(m.timers.sofar().hides))
 				}

@@ -44,7 +44,13 @@ func (w *Worker) claimAll(ctx context.Context, batch []*candidate) bool {
 	failed := make([]error, len(ready))
 	var claims sync.WaitGroup
 	for i, c := range ready {
-		claims.Go(func() { claimed[i], failed[i] = w.claim(ctx, c) })
+		claims.Go(func() {
+			failed[i] = job.Guarded("claim", func() (err error) {
+				claimed[i], err = w.claim(ctx, c)
+				return err
+			})
+			w.tellPanic(failed[i])
+		})
 	}
 	claims.Wait()
 	var receipts []string
@@ -94,7 +100,7 @@ func (w *Worker) withoutTimers(ctx context.Context, ready []*candidate, err erro
 func (w *Worker) consult(ctx context.Context, c *candidate) bool {
 	rec, err := w.read(ctx, c.id)
 	if err == nil && c.retry != nil && rec.State.Revivable() && rec.Fence == c.retry.Fence {
-		rec, err = w.revive(ctx, rec)
+		rec, err = w.revive(ctx, rec, c.retry.Request)
 	}
 	switch {
 	case err != nil:
@@ -124,9 +130,11 @@ func (w *Worker) consult(ctx context.Context, c *candidate) bool {
 }
 
 // revive puts a dead or cancelled job back, as a retry asks, and returns the
-// record as it then is.
-func (w *Worker) revive(ctx context.Context, rec job.Record) (job.Record, error) {
-	err := w.Ledger.Put(ctx, revived(rec), job.Condition{Fence: rec.Fence, States: []job.State{rec.State}})
+// record as it then is. The retry is that of a request of the API, if not "".
+func (w *Worker) revive(ctx context.Context, rec job.Record, request string) (job.Record, error) {
+	next := revived(rec)
+	next.Asked = request
+	err := w.Ledger.Put(ctx, next, job.Condition{Fence: rec.Fence, States: []job.State{rec.State}})
 	if err != nil && !errors.Is(err, job.ErrConflict) {
 		return rec, fmt.Errorf("revive job %s: %w", rec.ID, err)
 	}
@@ -166,7 +174,7 @@ func (w *Worker) claim(ctx context.Context, c *candidate) (gone bool, err error)
 		return w.Ledger.Put(ctx, next, when)
 	})
 	if err == nil {
-		w.start(next, c.units, began)
+		w.start(c, next, began)
 		return true, nil
 	}
 	// A conflict is read, and so is an error that ended the tries: either may
@@ -176,7 +184,7 @@ func (w *Worker) claim(ctx context.Context, c *candidate) (gone bool, err error)
 		return false, errors.Join(err, reading)
 	}
 	if rec.State == job.Running && rec.Owner == c.token { // The reply was lost, not the write.
-		w.start(rec, c.units, first) // Which of the tries it was is not known.
+		w.start(c, rec, first) // Which of the tries it was is not known.
 		return true, nil
 	}
 	if !errors.Is(err, job.ErrConflict) {

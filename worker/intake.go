@@ -30,6 +30,8 @@ type candidate struct {
 	units   int
 	token   string
 	rec     job.Record
+	// received is when the message came.
+	received time.Time
 }
 
 // takeIn reads a message. It returns nil when the message needs no claim: it
@@ -61,7 +63,7 @@ func (w *Worker) admit(ctx context.Context, c *candidate) *candidate {
 		w.giveBack(ctx, c.message, time.Second+rand.N(4*time.Second))
 		return nil
 	}
-	c.token = w.newToken()
+	c.token, c.received = w.newToken(), time.Now()
 	return c
 }
 

@@ -104,7 +104,7 @@ func mutantsOfLeases() []mutant {
 		{name: "claim-lease-anew", rule: "a claim that is tried again writes a lease from now on", instead: "the lease of the first try", file: "worker/claim.go",
 			swaps: []swap{{`next.LeaseUntil = w.clock.now().Add(w.Lease)`, ``}}},
 		{name: "lease-counts-from-reply", rule: "a lease counts from before its write", instead: "from its reply on", file: "worker/claim.go",
-			swaps: []swap{{"w.start(next, c.units, began)", "_ = began\n\t\tw.start(next, c.units, time.Now())"}}},
+			swaps: []swap{{"w.start(c, next, began)", "_ = began\n\t\tw.start(c, next, time.Now())"}}},
 		{name: "renewal-counts-from-reply", rule: "… and so does a renewed one", instead: "from its reply on", file: "worker/attempt.go",
 			swaps: []swap{{`a.rec, a.renewed = next, began`, "_ = began\n\ta.rec, a.renewed = next, time.Now()"}}},
 		{name: "no-renewal-no-work", rule: "a worker that could not renew for a lease kills its processes", instead: "it works on", file: "worker/attempt.go",

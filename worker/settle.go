@@ -13,11 +13,12 @@ import (
 // or has no room it releases, else it records the failure. An attempt that
 // lost its job writes nothing.
 func (a *attempt) settle(cause error, manifest string, err error) {
-	ctx := context.WithoutCancel(a.w.work)
+	ctx := context.WithoutCancel(a.context)
 	var newer *supersededError
 	switch {
 	case errors.Is(cause, errCancelled):
-		a.log.Info("stopped: the job was cancelled")
+		a.end.outcome = string(job.Cancelled)
+		a.log.Info("stopped: the job was cancelled", keyReason, cause)
 		a.announceSettled(ctx)
 	case errors.Is(cause, errLost), errors.Is(cause, errLeaseOver):
 		a.log.Warn("stopped: the claim is lost", keyReason, cause)
@@ -46,8 +47,12 @@ func (a *attempt) commit(ctx context.Context, manifest string) {
 
 // finish writes a final state that a failure led to, then announces it.
 func (a *attempt) finish(ctx context.Context, state job.State, f job.Failure) {
-	if !a.write(ctx, finished(a.record(), state, f, a.w.clock.now())) {
+	rec := a.record()
+	if !a.write(ctx, finished(rec, state, f, a.w.clock.now())) {
 		return
+	}
+	if state == job.Dead {
+		a.w.tellFailure(rec, f, true)
 	}
 	a.log.Error("ended for good", keyState, string(state), keyError, f.Message, "kind", f.Kind)
 	a.announceSettled(ctx)
@@ -70,6 +75,7 @@ func (a *attempt) fail(ctx context.Context, err error) {
 	due := now.Add(fullJitter(a.w.BackoffBase, a.w.BackoffLimit, rec.Attempt))
 	if a.write(ctx, failed(rec, f, due, now)) {
 		a.log.Warn("failed", keyError, f.Message, "kind", f.Kind, "attempt", rec.Attempt, "due", due)
+		a.w.tellFailure(rec, f, rec.Attempt >= a.w.MaxAttempts)
 	}
 }
 
@@ -130,25 +136,26 @@ func (w *Worker) releaseDelay(rec job.Record) time.Duration {
 func (a *attempt) write(ctx context.Context, next job.Record) bool {
 	ctx, cancel := a.whileNobodyTakes(ctx)
 	defer cancel()
-	when := a.holds()
+	when, began := a.holds(), time.Now()
 	err := persist(ctx, func() error {
 		a.trying()
 		return a.w.Ledger.Put(ctx, next, when)
 	})
 	if errors.Is(err, job.ErrConflict) {
 		var stored job.Record
-		stored, err = a.w.read(ctx, next.ID)
-		if err == nil && stored.State == next.State && stored.Fence == next.Fence && stored.Owner == a.token {
-			return true // The reply was lost, not the write.
-		}
-		if err == nil {
+		if stored, err = a.w.read(ctx, next.ID); err == nil {
 			err = errLost
+			if stored.State == next.State && stored.Fence == next.Fence && stored.Owner == a.token {
+				err = nil // The reply was lost, not the write.
+			}
 		}
 	}
+	a.w.Tracer.Span(ctx, "commit", began, err)
 	if err != nil {
 		a.log.Warn("settle", "wanted", string(next.State), keyError, err)
 		return false
 	}
+	a.note(next)
 	return true
 }
 
@@ -168,10 +175,12 @@ func (a *attempt) whileNobodyTakes(ctx context.Context) (context.Context, contex
 func (a *attempt) announceSettled(ctx context.Context) {
 	ctx, cancel := afterStop(ctx)
 	defer cancel()
+	began := time.Now()
 	rec, err := a.w.read(ctx, a.id)
 	if err == nil && rec.State.Final() && !rec.Announced {
 		err = a.w.announce(ctx, rec)
 	}
+	a.w.Tracer.Span(ctx, "publish", began, err)
 	if err != nil {
 		a.log.Warn("announce", keyError, err)
 	}
@@ -188,9 +197,9 @@ func failureOf(err error) job.Failure {
 	if errors.As(err, &newer) {
 		f.Kind = job.SourceReplaced
 	}
-	var panicked *panicError
+	var panicked *job.Panic
 	if errors.As(err, &panicked) {
-		f.Kind, f.Stack = job.Internal, panicked.stack
+		f.Kind, f.Stack = job.Internal, panicked.Stack
 	}
 	return f
 }

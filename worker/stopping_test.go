@@ -67,7 +67,7 @@ func TestCancelOfAJobThatWaitsForItsWeight(t *testing.T) {
 }
 
 // TestACancelIsLearntOfSoonWithoutWrites has a job of default settings, whose
-// lease is renewed every 20 s, cancelled in the middle of a beat.
+// lease is renewed every 8 s, cancelled in the middle of a beat.
 func TestACancelIsLearntOfSoonWithoutWrites(t *testing.T) {
 	bubble(t, func(t *testing.T, s *stage) {
 		var began, ended time.Time
@@ -81,7 +81,7 @@ func TestACancelIsLearntOfSoonWithoutWrites(t *testing.T) {
 		stop := s.start(m.Worker)
 		defer stop()
 		after(10*time.Minute + 3*time.Second)
-		if most := 5 + 10*60/20; m.writes() > most {
+		if most := 5 + 10*60/8; m.writes() > most {
 			t.Errorf("in ten minutes there were %d ledger writes, at most %d are allowed", m.writes(), most)
 		}
 		rec := s.ledger.get(idOf("a"))

@@ -85,7 +85,12 @@ func (w *Worker) sweep(ctx context.Context, m job.Message) (done bool) {
 	}
 	ctx, cancel := afterStop(ctx)
 	defer cancel()
-	done, err := w.sweepTimer(ctx, m, timer)
+	err := job.Guarded("sweep", func() (err error) {
+		done, err = w.sweepTimer(ctx, m, timer)
+		return err
+	})
+	w.tellPanic(err)
+	w.tellSweep(done, err)
 	if err == nil {
 		return done
 	}
@@ -160,6 +165,7 @@ func (w *Worker) endLease(ctx context.Context, rec job.Record) error {
 	err := w.Ledger.Put(ctx, expired(rec, f, rec.ReadAt), when)
 	if err == nil {
 		w.Logger.Warn("ended a lease", keyJob, rec.ID, keyFence, rec.Fence, "holder", holder)
+		w.tellFailure(rec, f, rec.Attempt >= w.MaxAttempts)
 	}
 	return err
 }

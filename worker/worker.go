@@ -25,9 +25,9 @@ type Config struct {
 	ClaimSchedule, SweepSchedule string
 	// Lease is how long a claim is good without a renewal; default 60 s.
 	Lease time.Duration
-	// Beat is how often the lease is renewed, with the progress; default and at
-	// most a third of the lease. A shorter one shows progress and learns of a
-	// cancellation sooner, for more ledger writes.
+	// Beat is how often the lease is renewed, with the progress; at most a third
+	// of the lease. Default 8 s: what people see of the progress is then no older than
+	// ten. A shorter one shows it sooner, for more ledger writes.
 	Beat time.Duration
 	// Look is how often the record of a running job is read between renewals, so
 	// that a cancellation or a lost fence ends the work soon; default 4 s. A read
@@ -51,6 +51,12 @@ type Config struct {
 	Runner                       Runner
 	Reader                       Reader
 	Logger                       *slog.Logger
+	// Report, when set, is told of every failure that was written to the ledger
+	// and of every panic that was caught. It must not wait.
+	Report func(job.Report)
+	// Meter and Tracer are told of what the worker does; default nobody.
+	Meter  Meter
+	Tracer Tracer
 }
 
 func (c Config) withDefaults() Config {
@@ -60,7 +66,7 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	set(&c.Lease, time.Minute)
-	set(&c.Beat, c.Lease/3)
+	set(&c.Beat, 8*time.Second)
 	c.Beat = min(c.Beat, c.Lease/3)
 	set(&c.Look, 4*time.Second)
 	set(&c.Margin, min(2*time.Second, c.Lease/4))
@@ -79,6 +85,12 @@ func (c Config) withDefaults() Config {
 	}
 	c.Margin = min(c.Margin, c.Lease/4)
 	c.PollWait = min(c.PollWait, 20*time.Second)
+	if c.Meter == nil {
+		c.Meter = unseen{}
+	}
+	if c.Tracer == nil {
+		c.Tracer = unseen{}
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -92,6 +104,7 @@ const (
 	keyState  = "state"
 	keyError  = "error"
 	keyReason = "reason"
+	keyAsked  = "asked" // the id of the request that cancelled or retried the job
 )
 
 // errStopping ends attempts that are still running when the grace is over.
@@ -123,6 +136,7 @@ func New(cfg Config) (*Worker, error) {
 	}
 	w := &Worker{Config: cfg, units: NewUnits(cfg.Capacity), running: map[string]*attempt{}, claimedAt: time.Now()}
 	w.work, w.stopWork = context.WithCancelCause(context.Background())
+	w.guardParts()
 	return w, nil
 }
 
@@ -140,10 +154,10 @@ func (w *Worker) Run(ctx context.Context) error {
 	ticks := cron.New(cron.WithParser(scheduleParser), cron.WithLocation(time.UTC),
 		cron.WithChain(cron.SkipIfStillRunning(cron.DiscardLogger)))
 	for _, tick := range []struct {
-		schedule string
-		round    func(context.Context)
-	}{{w.ClaimSchedule, w.claimRound}, {w.SweepSchedule, w.sweepRound}} {
-		if _, err := ticks.AddFunc(tick.schedule, func() { tick.round(ctx) }); err != nil {
+		name, schedule string
+		round          func(context.Context)
+	}{{"claim round", w.ClaimSchedule, w.claimRound}, {"sweep round", w.SweepSchedule, w.sweepRound}} {
+		if _, err := ticks.AddFunc(tick.schedule, func() { w.guarded(tick.name, func() { tick.round(ctx) }) }); err != nil {
 			return fmt.Errorf("schedule %q: %w", tick.schedule, err)
 		}
 	}
