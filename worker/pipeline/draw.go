@@ -17,8 +17,19 @@ var (
 	centreColour = colour{255, 255, 255}
 )
 
-// minDrawScore is the score below which a keypoint is not drawn.
-const minDrawScore = 0.2
+// The score below which a keypoint is not drawn, that from which it is drawn
+// full, and how opaque it is at the lower one, of 255.
+const (
+	minDrawScore  = 0.2
+	fullDrawScore = 0.7
+	faintest      = 90
+)
+
+// opacity is how clearly something of this score is drawn, of 255.
+func opacity(score float64) uint8 {
+	sure := (min(score, fullDrawScore) - minDrawScore) / (fullDrawScore - minDrawScore)
+	return uint8(math.Round(faintest + (255-faintest)*sure))
+}
 
 // Layer draws skeletons on a transparent picture: RGBA with straight alpha,
 // row by row. It is used for one frame after another.
@@ -71,19 +82,8 @@ func sideColour(keypoint string) colour {
 // are good until the next call.
 func (l *Layer) Draw(people []inference.Person) []byte {
 	clear(l.pix)
-	radius := max(float64(min(l.width, l.height))/180, 1.5)
 	for _, person := range people {
-		for i, pair := range l.pairs {
-			a, b := person.Keypoints[pair[0]], person.Keypoints[pair[1]]
-			if a[2] >= minDrawScore && b[2] >= minDrawScore {
-				l.capsule(a, b, radius, l.limbs[i])
-			}
-		}
-		for i, p := range person.Keypoints {
-			if p[2] >= minDrawScore {
-				l.capsule(p, p, radius*1.6, l.joints[i])
-			}
-		}
+		l.skeleton(person)
 		if l.IDs {
 			l.label(person)
 		}
@@ -91,9 +91,39 @@ func (l *Layer) Draw(people []inference.Person) []byte {
 	return l.pix
 }
 
+// skeleton draws limbs and joints, with a dark rim by which they stand out from
+// a bright ground too.
+func (l *Layer) skeleton(person inference.Person) {
+	radius := max(float64(min(l.width, l.height))/180, 1.5)
+	for _, rim := range []float64{radius * 0.6, 0} {
+		for i, pair := range l.pairs {
+			a, b := person.Keypoints[pair[0]], person.Keypoints[pair[1]]
+			l.stroke(a, b, radius+rim, inked(l.limbs[i], rim))
+		}
+		for i, p := range person.Keypoints {
+			l.stroke(p, p, radius*1.6+rim, inked(l.joints[i], rim))
+		}
+	}
+}
+
+// inked is the colour of a stroke, or of the rim below it.
+func inked(c colour, rim float64) colour {
+	if rim > 0 {
+		return plateColour
+	}
+	return c
+}
+
+// stroke draws from a to b, as clearly as the less sure of them is.
+func (l *Layer) stroke(a, b [3]float64, radius float64, c colour) {
+	if score := min(a[2], b[2]); score >= minDrawScore {
+		l.capsule(a, b, radius, c, opacity(score))
+	}
+}
+
 // capsule draws all pixels within radius of the segment from a to b, with an
-// edge of one pixel that fades out.
-func (l *Layer) capsule(a, b [3]float64, radius float64, c colour) {
+// edge of one pixel that fades out. opaque is the alpha, of 255.
+func (l *Layer) capsule(a, b [3]float64, radius float64, c colour, opaque uint8) {
 	ax, ay, bx, by := a[0]*l.scaleX, a[1]*l.scaleY, b[0]*l.scaleX, b[1]*l.scaleY
 	reach := radius + 1
 	x0, x1 := max(int(math.Floor(min(ax, bx)-reach)), 0), min(int(math.Ceil(max(ax, bx)+reach)), l.width-1)
@@ -109,7 +139,7 @@ func (l *Layer) capsule(a, b [3]float64, radius float64, c colour) {
 			}
 			distance := math.Hypot(px-along*dx, py-along*dy)
 			if cover := radius + 0.5 - distance; cover > 0 {
-				l.blend((y*l.width+x)*4, c, uint8(min(cover, 1)*255))
+				l.blend((y*l.width+x)*4, c, uint8(min(cover, 1)*float64(opaque)))
 			}
 		}
 	}

@@ -15,6 +15,9 @@ type Engine struct {
 	Catalogue *inference.Catalogue
 	// Names overrides the model of a task for every profile.
 	Names map[string]string
+	// Using, where given, is told of every model that a job gets, and of those
+	// that Warm opens. It must not wait.
+	Using func(model inference.UsedModel)
 
 	mu      sync.Mutex
 	runtime *inference.Runtime
@@ -50,6 +53,7 @@ func (e *Engine) Analyser(p Profile) (*inference.Analyser, inference.Choice, str
 	if err != nil {
 		return nil, none, "", err
 	}
+	e.using(analyser.Used()...)
 	return analyser, choice, runtime.Version(), nil
 }
 
@@ -78,8 +82,17 @@ func (e *Engine) Steps(p Profile) ([]*inference.Generic, string, error) {
 			return nil, "", err
 		}
 		models = append(models, generic)
+		e.using(generic.Used())
 	}
 	return models, runtime.Version(), nil
+}
+
+func (e *Engine) using(models ...inference.UsedModel) {
+	for _, m := range models {
+		if e.Using != nil {
+			e.Using(m)
+		}
+	}
 }
 
 // Chosen returns the models of a choice in the order detect, pose, matte.

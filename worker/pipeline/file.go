@@ -27,8 +27,12 @@ func (c Config) FileWith(
 	ctx context.Context, input string, metadata map[string]string, dir string, profile Profile, report func(job.Progress),
 ) (Manifest, error) {
 	started := time.Now().UTC()
+	// A pipe would be waited for, and a device read for ever.
+	if there, err := os.Stat(input); err == nil && !there.Mode().IsRegular() {
+		return Manifest{}, job.Fail(job.NotAVideo, "read source", input, "is not a regular file", "Give the path of a video file.", nil)
+	}
 	size, sha, err := digest(input)
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ELOOP) {
 		return Manifest{}, job.Fail(job.SourceGone, "read source", input, "there is no such file", "Check the path.", nil)
 	}
 	if err != nil {
@@ -51,7 +55,8 @@ func (c Config) FileWith(
 	room := NewDisk(DiskConfig{Dir: dir}).Room(work, input)
 	defer c.leave(room)
 
-	hooks := job.Hooks{Weigh: func(int) error { return nil }, Report: report}
+	hooks, stop := paced(job.Hooks{Weigh: func(int) error { return nil }, Report: report}, profile, false)
+	defer stop()
 	made, err := c.process(ctx, upload{input, metadata}, work, profile, room, hooks)
 	if short := (*job.Error)(nil); errors.Is(err, job.ErrNoRoom) && errors.As(err, &short) {
 		short.Err = nil // There is no worker that could give the file to another one.

@@ -138,6 +138,7 @@ func (w *work) finishSteps(ctx context.Context) (steps []Step, err error) {
 			err = s.run(inference.Material{Still: w.still(s.held.pix), Text: s.text}, s.held.moment)
 		}
 		if err != nil {
+			w.observe(ctx, w.began, s.took, err)
 			return nil, err
 		}
 		file := s.file
@@ -146,7 +147,7 @@ func (w *work) finishSteps(ctx context.Context) (steps []Step, err error) {
 			return nil, err
 		}
 		s.took.Seconds = seconds(time.Duration(s.took.Seconds * float64(time.Second)))
-		steps = append(steps, s.took)
+		steps = append(steps, w.observe(ctx, w.began, s.took, nil))
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("stop work: %w", err)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/motionmill/motionmill/inference"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/media"
+	"github.com/motionmill/motionmill/media/sandbox"
 )
 
 // ManifestSchema names the format of manifest.json.
@@ -34,7 +35,9 @@ type Manifest struct {
 	Models     []inference.UsedModel `json:"models"`
 	Steps      []Step                `json:"steps"`
 	Tools      Tools                 `json:"tools"`
+	Sandbox    sandbox.Report        `json:"sandbox"`
 	Notes      []string              `json:"notes,omitempty"`
+	Lost       *media.Lost           `json:"lost,omitempty"`
 	StartedAt  time.Time             `json:"started_at"`
 	FinishedAt time.Time             `json:"finished_at"`
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/media"
@@ -21,6 +22,14 @@ type Choices struct {
 	// Preview is "webp" or "gif" for a preview of three seconds of that kind,
 	// "" for none.
 	Preview string `yaml:"preview"`
+	// Partial is "keep" to make what can be made of a file that is cut off or
+	// damaged, and to say in the manifest what was lost; "refuse", the default, to
+	// give it back as corrupt.
+	Partial string `yaml:"partial"`
+	// Background is what lies behind the figure of a silhouette: a colour as
+	// #rrggbb, which makes silhouette.mp4 a plain video that every player shows and
+	// leaves silhouette.webm out. "transparent", the default, makes both.
+	Background string `yaml:"background"`
 }
 
 // The loudness that may be asked for, in LUFS.
@@ -33,7 +42,17 @@ func (c Choices) check() error {
 	if previews := []string{"", "webp", "gif"}; !slices.Contains(previews, c.Preview) {
 		return fmt.Errorf("unknown preview %q (known: webp, gif)", c.Preview)
 	}
-	return nil
+	if partial := []string{"", "keep", "refuse"}; !slices.Contains(partial, c.Partial) {
+		return fmt.Errorf("unknown partial %q (known: keep, refuse)", c.Partial)
+	}
+	_, err := c.background()
+	return err
+}
+
+// limits are those of an input of the profile.
+func (c Choices) limits(of media.Limits) media.Limits {
+	of.Partial = c.Partial == "keep"
+	return of
 }
 
 // playback is what players get beside plain files.
@@ -51,7 +70,9 @@ func (w *work) prepare(ctx context.Context) ([]Step, error) {
 	var steps []Step
 	if w.profile.Loudness != nil && w.info.Audio && w.profile.Wants(Video, HLS) {
 		w.hooks.Report(job.Progress{Step: "loudness", ETASeconds: -1})
+		began := time.Now()
 		l, usage, err := w.Tools.Loudness(ctx, w.input, w.info)
+		steps = append(steps, w.observe(ctx, began, step("loudness", usage), err))
 		if err != nil {
 			return nil, err
 		}
@@ -60,11 +81,12 @@ func (w *work) prepare(ctx context.Context) ([]Step, error) {
 		if l.Silent() {
 			w.play.notes = append(w.play.notes, fmt.Sprintf("loudness: the sound is silent (%.1f LUFS) and was left as it is", l.Integrated))
 		}
-		steps = append(steps, step("loudness", usage))
 	}
 	if w.profile.Wants(HLS) {
 		w.hooks.Report(job.Progress{Step: "sample", ETASeconds: -1})
+		began := time.Now()
 		cost, usage, err := w.Tools.Sample(ctx, media.SamplePlan{Input: w.input, Info: w.info, Limits: w.Limits, Threads: w.threads()})
+		steps = append(steps, w.observe(ctx, began, step("sample", usage), err))
 		if err != nil {
 			return nil, err
 		}
@@ -73,7 +95,6 @@ func (w *work) prepare(ctx context.Context) ([]Step, error) {
 		}
 		ladder := media.NewLadder(w.info, cost)
 		w.play.ladder = &ladder
-		steps = append(steps, step("sample", usage))
 	}
 	return steps, nil
 }
@@ -109,9 +130,11 @@ func (w *work) packageStreams(ctx context.Context) ([]Step, error) {
 	if video == "" {
 		video = w.hiddenVideo()
 	}
+	began := time.Now()
 	var usage media.Usage
 	var err error
 	w.play.packaged, usage, err = w.Tools.Package(ctx, media.PackagePlan{Video: video, Info: w.info, Ladder: *w.play.ladder, Dir: w.dir})
+	packaged := w.observe(ctx, began, step("package", usage), err)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +143,7 @@ func (w *work) packageStreams(ctx context.Context) ([]Step, error) {
 			return nil, failed("remove", video, err)
 		}
 	}
-	return []Step{step("package", usage)}, nil
+	return []Step{packaged}, nil
 }
 
 // streamOutputs describes the files of the streams.

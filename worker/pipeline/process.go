@@ -13,6 +13,7 @@ import (
 	"github.com/motionmill/motionmill/inference"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/media"
+	"github.com/motionmill/motionmill/media/sandbox"
 )
 
 // frameLongest is the longer side, in pixels, of the frames that inference
@@ -32,6 +33,8 @@ type Config struct {
 	Version string
 	// Logger learns of what cannot fail a job: folders that stay behind.
 	Logger *slog.Logger
+	// Observe, where given, is told of every step that has ended. It must not wait.
+	Observe func(ctx context.Context, step StepRun)
 }
 
 // product is what processing one file gave: the files in its folder and what
@@ -43,6 +46,8 @@ type product struct {
 	steps   []Step
 	notes   []string
 	tools   Tools
+	sandbox sandbox.Report
+	lost    *media.Lost
 }
 
 // upload is a source as it lies on the disk, with the metadata that was sent
@@ -56,14 +61,16 @@ type upload struct {
 // exists and is empty and lies in the folder of the room.
 func (c Config) process(ctx context.Context, from upload, dir string, profile Profile, room *Room, hooks job.Hooks) (product, error) {
 	made := product{tools: Tools{FFmpeg: c.Tools.Version(), Motionmill: c.Version}, models: []inference.UsedModel{}}
+	made.sandbox, _ = c.Tools.Sandbox()
 	hooks.Report(job.Progress{Step: "probe", ETASeconds: -1})
 	began := time.Now()
-	info, err := c.Tools.Probe(ctx, from.path, c.Limits)
+	info, err := c.Tools.Probe(ctx, from.path, profile.limits(c.Limits))
+	probed := c.timed(ctx, "probe", began, err)
 	if err != nil {
 		return made, err
 	}
 	made.input = info
-	made.steps = append(made.steps, Step{Name: "probe", Seconds: seconds(time.Since(began))})
+	made.steps = append(made.steps, probed)
 	models, runtimeVersion, err := c.Engine.Steps(profile)
 	if err != nil {
 		return made, err
@@ -100,7 +107,7 @@ func (w *work) make(ctx context.Context, made *product) error {
 	if err != nil {
 		return err
 	}
-	made.steps = append(made.steps, steps...)
+	made.steps, made.lost = append(made.steps, steps...), w.decode.Lost()
 	if made.outputs, err = w.inspect(ctx, w.dir); err != nil {
 		return err
 	}

@@ -55,6 +55,8 @@ func (r *Runner) Run(ctx context.Context, rec job.Record, hooks job.Hooks) (stri
 	if err != nil {
 		return "", err
 	}
+	hooks, stop := paced(hooks, profile, true)
+	defer stop()
 	dir, err := os.MkdirTemp(r.Dir, fmt.Sprintf("%s-%d-", rec.ID, rec.Fence))
 	if err != nil {
 		return "", unstarted("make a folder for the job in", r.Dir, err)
@@ -69,13 +71,13 @@ func (r *Runner) Run(ctx context.Context, rec job.Record, hooks job.Hooks) (stri
 	input := filepath.Join(dir, privateName(rec.Source.Key))
 	fetched := time.Now()
 	object, err := r.fetch(ctx, rec.Source, input, room, profile, hooks)
+	steps := []Step{r.timed(ctx, "fetch", fetched, err)}
 	if err != nil {
 		return "", err
 	}
 	if request := object.Metadata[requestMetadata]; request != "" && len(request) <= maxRequest && hooks.Trace != nil {
 		hooks.Trace(request)
 	}
-	steps := []Step{{Name: "fetch", Seconds: seconds(time.Since(fetched))}}
 	made, err := r.process(ctx, upload{input, object.Metadata}, outputs, profile, room, hooks)
 	if err != nil {
 		return "", named(err, rec.Source)
@@ -131,10 +133,11 @@ func (r *Runner) sourceBytes(ctx context.Context, src job.Source) int64 {
 func (r *Runner) keep(ctx context.Context, dir string, m Manifest, hooks job.Hooks) (string, error) {
 	folder := Folder(m.Job, m.Fence)
 	began := time.Now()
-	if err := r.upload(ctx, dir, folder, m.Outputs, hooks); err != nil {
+	err := r.upload(ctx, dir, folder, m.Outputs, hooks)
+	m.Steps = append(m.Steps, r.timed(ctx, "store", began, err))
+	if err != nil {
 		return "", err
 	}
-	m.Steps = append(m.Steps, Step{Name: "store", Seconds: seconds(time.Since(began))})
 	m.FinishedAt = time.Now().UTC()
 	text, err := m.Encode()
 	if err != nil {
@@ -168,7 +171,7 @@ func (r *Runner) upload(ctx context.Context, dir, folder string, outputs []Manif
 			break // One has failed; Wait says why.
 		}
 		if o.Bytes <= smallFile {
-			small.Go(send)
+			small.Go(func() error { return job.Guarded("store an output", send) })
 		} else if err := send(); err != nil {
 			_ = small.Wait() // The others are cut off by this, or failed of the same.
 			return err
@@ -205,7 +208,7 @@ func (r *Runner) Announce(ctx context.Context, rec job.Record) error {
 func (p product) manifest(source ManifestSource, profile Profile, started time.Time) Manifest {
 	return Manifest{
 		Schema: ManifestSchema, Profile: profile.Name, Source: source, Input: p.input, Outputs: p.outputs,
-		Models: p.models, Steps: p.steps, Tools: p.tools, Notes: p.notes, StartedAt: started, FinishedAt: time.Now().UTC(),
+		Models: p.models, Steps: p.steps, Tools: p.tools, Sandbox: p.sandbox, Notes: p.notes, Lost: p.lost, StartedAt: started, FinishedAt: time.Now().UTC(),
 	}
 }
 

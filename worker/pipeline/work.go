@@ -50,6 +50,7 @@ func (w *work) do(ctx context.Context) ([]Step, error) {
 	if err != nil {
 		return nil, err
 	}
+	decoding := time.Now()
 	if w.decode, err = w.Tools.Decode(ctx, w.decodePlan()); err != nil {
 		return nil, err
 	}
@@ -65,6 +66,7 @@ func (w *work) do(ctx context.Context) ([]Step, error) {
 		cancel() // The decoder would wait for somebody to read its frames.
 	}
 	usage, decoded := w.decode.Wait()
+	decode := w.observe(ctx, decoding, step("decode", usage), decoded)
 	if err := firstCause(ctx, decoded, analysed); err != nil {
 		return nil, err
 	}
@@ -73,7 +75,7 @@ func (w *work) do(ctx context.Context) ([]Step, error) {
 		return nil, err
 	}
 	more, err := w.finishSteps(ctx)
-	return slices.Concat(prepared, []Step{step("decode", usage)}, steps, packaged, more), err
+	return slices.Concat(prepared, []Step{decode}, steps, packaged, more), err
 }
 
 // firstCause picks the error that explains the others: when one part fails the
@@ -114,7 +116,8 @@ func (w *work) analyse(ctx context.Context) (steps []Step, err error) {
 	}
 	began := time.Now()
 	stats, err := w.analyser.Analyse(ctx, w.video(), w.nextFrame(), w.emitter(track))
-	steps = append(steps, Step{Name: "analyse", Seconds: seconds(time.Since(began)), CPUSeconds: cpuSeconds(stats), Frames: w.frames})
+	analysed := Step{Name: "analyse", Seconds: seconds(time.Since(began)), CPUSeconds: cpuSeconds(stats), Frames: w.frames}
+	steps = append(steps, w.observe(ctx, began, analysed, err))
 	if w.composite == nil {
 		return steps, err
 	}
@@ -124,7 +127,7 @@ func (w *work) analyse(ctx context.Context) (steps []Step, err error) {
 	}
 	w.report("encode")
 	usage, err := w.composite.Close()
-	return append(steps, step("composite", usage)), err
+	return append(steps, w.observe(ctx, began, step("composite", usage), err)), err
 }
 
 // cpuSeconds sums what the models took.
@@ -173,16 +176,14 @@ func (w *work) newLayer() *Layer {
 	return layer
 }
 
-// report tells the progress, with the time that is left at the pace so far.
+// report tells the progress. Where the container does not say how many frames
+// there are, its length and rate do.
 func (w *work) report(step string) {
-	p := job.Progress{Step: step, Done: w.frames, Total: w.info.Frames, ETASeconds: -1}
-	if passed := time.Since(w.began).Seconds(); passed > 0 && w.frames > 0 {
-		p.FPS = float64(w.frames) / passed
-		if left := p.Total - p.Done; left >= 0 && p.Total > 0 {
-			p.ETASeconds = float64(left) / p.FPS
-		}
+	total := w.info.Frames
+	if total == 0 {
+		total = int64(math.Round(w.info.Duration * w.info.FrameRate))
 	}
-	w.hooks.Report(p)
+	w.hooks.Report(job.Progress{Step: step, Done: w.frames, Total: total, ETASeconds: -1})
 }
 
 func (w *work) threads() int {
