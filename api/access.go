@@ -70,7 +70,7 @@ func (a *API) isOpen(pattern string) bool {
 func roleFor(pattern string) auth.Role {
 	method, path, _ := strings.Cut(pattern, " ")
 	switch {
-	case strings.HasPrefix(path, "/v1/unreadable"):
+	case strings.HasPrefix(path, "/v1/unreadable"), strings.HasPrefix(path, "/v1/deliveries"):
 		return auth.Admin
 	case method == http.MethodGet, path == "/v1/jobs/{id}/playback":
 		return auth.Viewer

@@ -189,6 +189,8 @@ func TestRolesOfCalls(t *testing.T) {
 		{"POST", "/v1/redrive", map[string]any{"all": true}, auth.Uploader},
 		{"GET", "/v1/unreadable", nil, auth.Admin},
 		{"POST", "/v1/unreadable/discard", map[string]any{"messages": []string{"m"}}, auth.Admin},
+		{"GET", "/v1/deliveries", nil, auth.Admin},
+		{"POST", "/v1/deliveries/j1-3-x/redeliver", nil, auth.Admin},
 	} {
 		for role := auth.None; role <= auth.Admin; role++ {
 			s.owned("j1", "anna", job.Running)

@@ -65,6 +65,7 @@ func (a *API) cancelJob(ctx context.Context, in *JobPath) (*jobOutput, error) {
 			return nil, problem(http.StatusConflict, problemFinal, fmt.Sprintf("Job %s is %s already, which is final.", rec.ID, rec.State))
 		}
 		next := cancelled(rec)
+		next.Asked = RequestFrom(ctx)
 		err := a.cfg.Ledger.Put(ctx, next, job.Condition{Fence: rec.Fence, States: []job.State{rec.State}})
 		if err == nil {
 			return &jobOutput{view(next)}, nil
@@ -99,7 +100,7 @@ func (a *API) retryJob(ctx context.Context, in *JobPath) (*jobOutput, error) {
 	if p != nil {
 		return nil, p
 	}
-	if err := a.cfg.Queue.Send(ctx, retryLetter(rec)); err != nil {
+	if err := a.cfg.Queue.Send(ctx, retryLetter(ctx, rec)); err != nil {
 		return nil, a.broken(ctx, "send the retry", err)
 	}
 	return &jobOutput{view(rec)}, nil
@@ -119,8 +120,8 @@ func (a *API) revivable(ctx context.Context, id string) (job.Record, *Problem) {
 }
 
 // retryLetter asks the claim to revive the job as it was read, and no later one.
-func retryLetter(rec job.Record) job.Outgoing {
-	return job.Outgoing{Body: job.Letter{Type: job.RetryLetter, Job: rec.ID, Fence: rec.Fence}.Encode()}
+func retryLetter(ctx context.Context, rec job.Record) job.Outgoing {
+	return job.Outgoing{Body: job.Letter{Type: job.RetryLetter, Job: rec.ID, Fence: rec.Fence, Request: RequestFrom(ctx)}.Encode()}
 }
 
 type redriveOutput struct{ Body Redriven }
@@ -159,7 +160,7 @@ func (a *API) named(ctx context.Context, ids []string) ([]job.Outgoing, *Problem
 		if p != nil {
 			return nil, p
 		}
-		letters = append(letters, retryLetter(rec))
+		letters = append(letters, retryLetter(ctx, rec))
 	}
 	return letters, nil
 }
@@ -173,7 +174,7 @@ func (a *API) allDead(ctx context.Context) ([]job.Outgoing, *Problem) {
 			return nil, a.broken(ctx, "list the dead jobs", err)
 		}
 		for _, rec := range records {
-			letters = append(letters, retryLetter(rec))
+			letters = append(letters, retryLetter(ctx, rec))
 		}
 		if next == "" {
 			return letters, nil

@@ -95,7 +95,7 @@ func TestRetry(t *testing.T) {
 		t.Run(string(state), func(t *testing.T) {
 			s := newStage(t)
 			s.ledger.Set(record("j1", state))
-			a := s.call(t, "POST", "/v1/jobs/j1/retry", nil)
+			a := s.call(t, "POST", "/v1/jobs/j1/retry", nil, "X-Request-Id", "req-1")
 			bodies, _ := s.queue.Sent()
 			if state != job.Dead && state != job.Cancelled {
 				wantProblem(t, a, 409, "not-revivable")
@@ -105,7 +105,7 @@ func TestRetry(t *testing.T) {
 				return
 			}
 			wantStatus(t, a, 202)
-			if want := []string{`{"motionmill":"retry","job":"j1","fence":3}`}; !slices.Equal(bodies, want) {
+			if want := []string{`{"motionmill":"retry","job":"j1","fence":3,"request":"req-1"}`}; !slices.Equal(bodies, want) {
 				t.Errorf("sent %v, want %v", bodies, want)
 			}
 			if got, _ := s.ledger.Get(t.Context(), "j1"); got.State != state {

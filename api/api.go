@@ -77,6 +77,7 @@ func New(cfg Config) (*API, error) {
 	a.registerJobs()
 	a.registerActions()
 	a.registerUnreadable()
+	a.registerDeliveries()
 	a.registerEvents()
 	a.registerFiles()
 	a.registerStage()

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/motionmill/motionmill/job"
 )
 
 // Config is what an API is made of.
@@ -24,6 +26,10 @@ type Config struct {
 	Multipart   Multipart
 	Intake      Intake
 	Notes       Notes
+	// Deliveries shows the webhooks that were not delivered. Default: there are none.
+	Deliveries Deliveries
+	// Report, when set, is told of panics. It must not wait.
+	Report func(job.Report)
 
 	// UploadsBucket and OutputsBucket are required.
 	UploadsBucket string
@@ -76,6 +82,8 @@ type Config struct {
 	// StarterNotice gives the text that the page shows while only starter
 	// models are installed; empty when there is none. Default: none.
 	StarterNotice func() string
+	// Meter is told of every answer. Default: nobody.
+	Meter Meter
 	// Logger takes the causes of answers in the 500s. Default: silent.
 	Logger *slog.Logger
 }

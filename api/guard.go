@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/motionmill/motionmill/job"
 )
 
 type originKey struct{}
@@ -22,7 +25,9 @@ const bodyWithin = 5 * time.Second
 // ServeHTTP answers one request. The order is: recover, name the request,
 // refuse foreign hosts and origins, answer preflights, the object store under
 // /s3/ (before any mux, which would clean its paths), then the API and the page.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.measured(w, r, a.answer) }
+
+func (a *API) answer(w http.ResponseWriter, r *http.Request) {
 	r = identify(w, r)
 	defer a.recover(w, r)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -100,9 +105,29 @@ func (a *API) recover(w http.ResponseWriter, r *http.Request) {
 	if cause == http.ErrAbortHandler { //nolint:errorlint // the value itself is the signal
 		panic(cause)
 	}
-	a.log.ErrorContext(r.Context(), "handler panicked", "method", r.Method, "path", r.URL.Path,
-		"panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+	where := r.Method + " " + r.URL.Path
+	a.panicked(r.Context(), &job.Panic{Where: where, Value: cause, Stack: string(debug.Stack())})
 	writeProblem(w, problem(http.StatusInternalServerError, problemInternal, "Something unforeseen happened; the log of the API has it."))
+}
+
+// panicked tells the log, and whoever wants to know, of a panic that was caught.
+func (a *API) panicked(ctx context.Context, p *job.Panic) {
+	a.log.ErrorContext(ctx, "panic", "where", p.Where, "panic", fmt.Sprint(p.Value), "stack", p.Stack)
+	if a.cfg.Report != nil {
+		r := job.ReportPanic(p)
+		r.Request = RequestFrom(ctx)
+		a.cfg.Report(r)
+	}
+}
+
+// guarded does what goes on beside the requests: a panic of it is its error.
+func (a *API) guarded(ctx context.Context, where string, f func() error) error {
+	err := job.Guarded(where, f)
+	var p *job.Panic
+	if errors.As(err, &p) {
+		a.panicked(ctx, p)
+	}
+	return err
 }
 
 // refuse answers requests that a web page of someone else could have made a

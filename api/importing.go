@@ -135,8 +135,8 @@ func (i *imports) begin(u upload, task importTask) {
 	go func() {
 		defer i.group.Done()
 		ctx := context.WithValue(i.ctx, requestKey{}, task.Request)
-		err := i.run(ctx, u, task)
-		i.finish(ctx, u, task, err)
+		err := i.api.guarded(ctx, "import", func() error { return i.run(ctx, u, task) })
+		_ = i.api.guarded(ctx, "end of an import", func() error { i.finish(ctx, u, task, err); return nil }) // It was told.
 	}()
 }
 

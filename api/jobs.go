@@ -64,15 +64,24 @@ func (a *API) getJob(ctx context.Context, in *JobPath) (*jobOutput, error) {
 	if p != nil {
 		return nil, p
 	}
-	out := &jobOutput{view(rec)}
+	shown, err := a.shown(ctx, rec)
+	if err != nil {
+		return nil, a.broken(ctx, "read the job's manifest", err)
+	}
+	return &jobOutput{shown}, nil
+}
+
+// shown gives a job with its files, once it has succeeded.
+func (a *API) shown(ctx context.Context, rec job.Record) (Job, error) {
+	shown := view(rec)
 	if rec.State == job.Succeeded {
 		m, err := a.manifests.get(ctx, rec)
 		if err != nil {
-			return nil, a.broken(ctx, "read the job's manifest", err)
+			return Job{}, err
 		}
-		out.Body.Outputs, out.Body.Models = m.outputs(rec.ID), m.models()
+		shown.Outputs, shown.Models = m.outputs(rec.ID), m.models()
 	}
-	return out, nil
+	return shown, nil
 }
 
 // record reads a job that must be there.

@@ -23,6 +23,8 @@ type Job struct {
 	DueAt     time.Time `json:"due_at,omitzero" doc:"When a failed job may be tried again."`
 	CreatedAt time.Time `json:"created_at,omitzero"`
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
+	Request   string    `json:"request,omitempty" doc:"Id of the request that brought the source, once an attempt has read it."`
+	Asked     string    `json:"asked,omitempty" doc:"Id of the request that last cancelled or retried the job."`
 	// Outputs and Models come from the manifest; lists and events leave them out.
 	Outputs []Output `json:"outputs,omitempty" nullable:"false" doc:"The files of a job that has succeeded; only in GET /v1/jobs/{id}."`
 	Models  []Model  `json:"models,omitempty" nullable:"false" doc:"The models that made them; only in GET /v1/jobs/{id}."`
@@ -44,6 +46,7 @@ type Progress struct {
 	Total      int64   `json:"total" doc:"0 while unknown."`
 	FPS        float64 `json:"fps" doc:"Frames a second, averaged since the step began."`
 	ETASeconds float64 `json:"eta_s" doc:"Estimated rest of the attempt in seconds; negative while unknown."`
+	Fraction   float64 `json:"fraction" doc:"Part of the whole attempt that is done, 0 to 1. It never goes back."`
 }
 
 // Attempt is one try in a job's history.
@@ -97,6 +100,7 @@ func view(rec job.Record) Job {
 		},
 		Attempt: rec.Attempt, Fence: rec.Fence, Progress: Progress(rec.Progress), Error: viewFailure(rec.Error),
 		History: make([]Attempt, len(rec.History)), DueAt: utc(rec.DueAt), CreatedAt: utc(rec.CreatedAt), UpdatedAt: utc(rec.UpdatedAt),
+		Request: rec.Request, Asked: rec.Asked,
 	}
 	if rec.State != job.Failed {
 		j.DueAt = time.Time{}

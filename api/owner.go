@@ -36,9 +36,10 @@ func OwnerFrom(ctx context.Context) string {
 
 // OwnerOf returns who sent the source of a job: the owner in its key, or
 // nothing for uploads without one.
-func OwnerOf(rec job.Record) string { return ownerOfKey(rec.Source.Key) }
+func OwnerOf(rec job.Record) string { return OwnerOfKey(rec.Source.Key) }
 
-func ownerOfKey(key string) string {
+// OwnerOfKey returns the owner in the key of a source, or nothing.
+func OwnerOfKey(key string) string {
 	for folder, rest, more := strings.Cut(key, "/"); more; folder, rest, more = strings.Cut(rest, "/") {
 		encoded, ok := strings.CutPrefix(folder, ownerFolder)
 		if !ok {

@@ -44,7 +44,8 @@ func withShare(playlist []byte, token string) []byte {
 		case strings.HasPrefix(line, "#"):
 			lines[i] = named.ReplaceAllString(line, "${1}"+strings.ReplaceAll(query, "$", "$$")+`"`)
 		case strings.TrimSpace(line) != "":
-			lines[i] = line + query
+			address := strings.TrimRight(line, "\r")
+			lines[i] = address + query + line[len(address):]
 		}
 	}
 	return []byte(strings.Join(lines, "\n"))

@@ -4,6 +4,7 @@ import (
 	"os/exec"
 	"testing"
 
+	"github.com/motionmill/motionmill/api"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -18,7 +19,7 @@ func TestSchemathesis(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes half a minute")
 	}
-	s := newStage(t)
+	s := newStage(t, func(c *api.Config) { c.Deliveries = &deliveries{all: someDeliveries(3)} })
 	s.succeed("j1")
 	s.ledger.Set(record("j2", job.Dead))
 	cmd := exec.CommandContext(t.Context(), program, "--no-color", "run", s.url+"/openapi.json", //nolint:gosec // the tests' own tool

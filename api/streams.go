@@ -130,7 +130,11 @@ func (s *streams) poll(ctx context.Context, id string, w *watched) {
 			return
 		case <-timer.C:
 		}
-		now, err := s.look(ctx, id)
+		var now snapshot
+		err := job.Guarded("watch a job", func() (err error) { // A panic is a look that failed.
+			now, err = s.look(ctx, id)
+			return err
+		})
 		if err == nil {
 			failures = 0
 			s.tell(w, now)

@@ -25,7 +25,7 @@ func (a *API) Run(ctx context.Context) {
 	left := time.Now() // At the start nothing of this process runs.
 	for {
 		pause := upkeepEvery
-		if err := a.upkeep(ctx, left); err != nil && ctx.Err() == nil {
+		if err := a.guarded(ctx, "upkeep", func() error { return a.upkeep(ctx, left) }); err != nil && ctx.Err() == nil {
 			a.log.WarnContext(ctx, "upkeep of the API's notes failed", "error", err)
 			pause = upkeepAgain
 		} else {

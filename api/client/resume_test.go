@@ -315,6 +315,13 @@ func TestTheClientCoversTheDescription(t *testing.T) {
 		"refresh":   func() error { _, err := c.Refresh(ctx, "r"); return err },
 		"logout":    func() error { return c.Logout(ctx, "r") },
 		"who-am-i":  func() error { _, err := c.WhoAmI(ctx); return err },
+		"redeliver": func() error { return c.Redeliver(ctx, "I") },
+		"list-deliveries": func() error {
+			for _, err := range c.Deliveries(ctx, "") {
+				return err
+			}
+			return nil
+		},
 		"share-job": func() error { _, err := c.Share(ctx, "I", time.Hour); return err },
 		"play-job":  func() error { _, err := c.Play(ctx, "I"); return err },
 	} {

@@ -1,7 +1,9 @@
 // Signing in, on a stage that keeps its own users. The tokens are in cookies
 // that scripts cannot read; this asks for the password and renews them in time.
 
-import { el } from './dom.js';
+import { el, say } from '../dom/el.js';
+import { t } from '../i18n/i18n.js';
+import { forgetAll } from '../upload/bookmarks.js';
 
 const early = 60_000; // how long before its end a session is renewed, in ms
 let asking = null; // the one dialog that all calls wait for
@@ -30,10 +32,11 @@ async function renew() {
 /** Shows who is signed in, and a way out. */
 function greet({ name, expires_at: expires }) {
   renewAt(expires);
-  const out = el('button', { type: 'button', class: 'quiet', text: 'Sign out' });
+  const out = el('button', { type: 'button', class: 'quiet', t: 'signin.out' });
   out.addEventListener('click', async () => {
     clearTimeout(timer);
     await alone(() => post('/v1/auth/logout'));
+    forgetAll(); // whoever comes next need not know what was sent
     location.replace('/');
   });
   document.getElementById('session').replaceChildren(el('span', { class: 'faint', text: name }), out);
@@ -44,9 +47,9 @@ function ask() {
   const name = el('input', { name: 'name', autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', required: true });
   const password = el('input', { name: 'password', type: 'password', autocomplete: 'current-password', required: true });
   const wrong = el('p', { class: 'bad-text', role: 'alert' });
-  const button = el('button', { type: 'submit', text: 'Sign in' });
-  const form = el('form', {}, el('h2', { id: 'signin-title', text: 'Sign in' }),
-    el('p', { class: 'field' }, el('label', {}, 'Name ', name)), el('p', { class: 'field' }, el('label', {}, 'Password ', password)), wrong, button);
+  const button = el('button', { type: 'submit', text: t('signin.in') });
+  const form = el('form', {}, el('h2', { id: 'signin-title', text: t('signin.in') }),
+    el('p', { class: 'field' }, el('label', {}, t('signin.name'), name)), el('p', { class: 'field' }, el('label', {}, t('signin.password'), password)), wrong, button);
   const dialog = el('dialog', { class: 'card', 'aria-labelledby': 'signin-title' }, form);
   dialog.addEventListener('cancel', (event) => event.preventDefault()); // there is nothing behind it
   document.body.append(dialog);
@@ -64,10 +67,10 @@ function ask() {
           done(true);
           return;
         }
-        wrong.textContent = answer.detail;
+        say(wrong, answer.detail);
         password.select();
       } catch {
-        wrong.textContent = 'The stage does not answer. Try again.';
+        say(wrong, t('stage.silent'));
       } finally {
         button.disabled = false;
       }
