@@ -28,7 +28,7 @@ FROM nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04 AS gpu
 # Of ffmpeg whatever security updates there are is wanted, not one version.
 # hadolint ignore=DL3008
 RUN apt-get update \
-  && apt-get install --no-install-recommends -y ca-certificates ffmpeg \
+  && apt-get install --no-install-recommends -y bubblewrap ca-certificates ffmpeg \
   && rm -rf /var/lib/apt/lists/* \
   && useradd --system --uid 10001 --create-home --home-dir /var/lib/motionmill motionmill \
   && mkdir /models
@@ -45,7 +45,7 @@ CMD ["work"]
 FROM debian:bookworm-slim AS cpu
 # hadolint ignore=DL3008
 RUN apt-get update \
-  && apt-get install --no-install-recommends -y ca-certificates ffmpeg \
+  && apt-get install --no-install-recommends -y bubblewrap ca-certificates ffmpeg \
   && rm -rf /var/lib/apt/lists/* \
   && useradd --system --uid 10001 --create-home --home-dir /var/lib/motionmill motionmill \
   && mkdir /models

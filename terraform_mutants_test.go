@@ -73,6 +73,16 @@ var terraformMutants = []terraformMutant{
 	{"api", "plain HTTP", "network.tf", `protocol    = "HTTPS"`, `protocol    = "HTTP"`, "alb", "lead on to HTTPS"},
 	{"api", "no password needed", "variables.tf", "var.password_parameter != null || alltrue", "true || alltrue", "open_without_password", "Missing expected failure"},
 	{"api", "password not asked", "nginx.conf.tftpl", "auth_basic_user_file /etc/nginx/motionmill/htpasswd;", "", "instance_with_domain_and_secrets", "Password and certificate"},
+	{"api", "a client says who it is", "nginx.conf.tftpl", `mode == "instance" ? "$remote_addr"`, `mode == "instance" ? "$http_x_forwarded_for"`, "instance", "behind nginx with TLS"},
+	{"api", "results without a signature", "cdn.tf", "    trusted_key_groups         = [aws_cloudfront_key_group.outputs[\"this\"].id]\n", "", "signed", "without a signature"},
+	{"api", "results in the clear", "cdn.tf", `"https-only"`, `"allow-all"`, "signed", "nor without TLS"},
+	{"api", "only the new key", "cdn.tf", "items    = [for key in aws_cloudfront_public_key.outputs : key.id]", "items    = [aws_cloudfront_public_key.outputs[each.value.signing_key].id]", "signed", "All keys must be trusted"},
+	{"api", "a copy for every signature", "cdn.tf", `query_string_behavior = "whitelist"
+      query_strings { items = ["response-content-disposition"] } # The name of a download.`, `query_string_behavior = "allExcept"
+      query_strings { items = ["x"] }`, "kept", "share one copy"},
+	{"api", "results for any page", "cdn.tf", "items = each.value.origins", `items = ["*"]`, "kept", "given pages alone"},
+	{"pipeline", "any distribution may read", "buckets.tf", `Condition = { StringEquals = { "aws:SourceArn" = var.cdn.arn } }`, "Condition = {}", "read_through_a_cdn", "The one distribution"},
+	{"pipeline", "the CDN reads the API's notes", "buckets.tf", "${aws_s3_bucket.outputs.arn}/outputs/*", "${aws_s3_bucket.outputs.arn}/*", "read_through_a_cdn", "The one distribution"},
 	{"api", "any parameter", "role.tf", ":parameter${name}", ":parameter/*", "instance_with_domain_and_secrets", "these parameters alone"},
 	{"api", "lost events stay lost", "serve.sh.tftpl", "motionmill jobs reconcile", "motionmill version", "instance", "look for lost events every day"},
 	{"api", "any instance", "role.tf", `Condition = { StringEquals = { "aws:ResourceTag/Name" = local.name } }`, "Condition = { StringEquals = { \"aws:ResourceTag/Name\" = \"*\" } }", "role", "own instances alone"},

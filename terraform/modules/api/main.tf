@@ -20,13 +20,14 @@ locals {
   server_name = var.domain == null ? local.name : var.domain.name
 
   environment = merge(var.settings, {
-    AWS_DEFAULT_REGION    = local.region
-    MOTIONMILL_LISTEN     = "127.0.0.1:8080"
-    MOTIONMILL_MODELS_DIR = "/opt/motionmill/models"
-  }, var.environment)
+    AWS_DEFAULT_REGION       = local.region
+    MOTIONMILL_LISTEN        = "127.0.0.1:8080"
+    MOTIONMILL_TRUSTED_PROXY = "127.0.0.1/32"
+    MOTIONMILL_MODELS_DIR    = "/opt/motionmill/models"
+  }, lookup(local.cdn_settings, "settings", {}), var.environment)
 
   # Parameters that the instance reads.
-  parameters = concat(var.password_parameter[*], local.alb || var.tls_parameters == null ? [] : values(var.tls_parameters))
+  parameters = concat(var.password_parameter[*], values(local.cdn)[*].private_key_parameter, local.alb || var.tls_parameters == null ? [] : values(var.tls_parameters))
 
   user_data = templatefile("${path.module}/serve.sh.tftpl", {
     mode               = var.mode
@@ -34,6 +35,7 @@ locals {
     release            = var.release
     environment        = join("\n", [for name, value in local.environment : "${name}=\"${value}\""])
     password_parameter = var.password_parameter
+    cdn_key_parameter  = one(values(local.cdn)[*].private_key_parameter)
     tls_parameters     = local.alb ? null : var.tls_parameters
     server_name        = local.server_name
     allocation_id      = one(aws_eip.this[*].allocation_id)

@@ -192,3 +192,28 @@ variable "deletion_protection" {
   type        = bool
   default     = true
 }
+
+variable "cdn" {
+  description = "CloudFront before the outputs bucket; null has results read from S3 itself. bucket_domain: output outputs_bucket_domain of the module pipeline, which must be given output cdn_arn. public_keys: by a name, RSA public keys in PEM that are trusted; signing_key: the name of the one whose private key the SSM parameter (a SecureString of the account's own default key) private_key_parameter holds. origins: of the pages whose scripts may read. price_class: of CloudFront."
+  type = object({
+    bucket_domain         = string
+    public_keys           = map(string)
+    signing_key           = string
+    private_key_parameter = string
+    origins               = list(string)
+    price_class           = optional(string, "PriceClass_100")
+  })
+  default = null
+  validation {
+    condition     = var.cdn == null ? true : contains(keys(var.cdn.public_keys), var.cdn.signing_key) && alltrue([for key in values(var.cdn.public_keys) : startswith(key, "-----BEGIN PUBLIC KEY-----")])
+    error_message = "cdn.public_keys must hold public keys in PEM, and one of the name cdn.signing_key."
+  }
+  validation {
+    condition     = var.cdn == null ? true : can(regex("^/[a-zA-Z0-9_.-]+(/[a-zA-Z0-9_.-]+)*$", var.cdn.private_key_parameter))
+    error_message = "cdn.private_key_parameter must be like /motionmill/prod/cdn-key."
+  }
+  validation {
+    condition     = var.cdn == null ? true : length(var.cdn.origins) > 0 && alltrue([for o in var.cdn.origins : can(regex("^https://[a-z0-9._-]+(:[0-9]+)?$", o))])
+    error_message = "cdn.origins must be origins as https://video.example.com, one at least."
+  }
+}

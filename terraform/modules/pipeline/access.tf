@@ -69,6 +69,13 @@ locals {
         Action   = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
         Resource = local.result_objects
       },
+      {
+        # Jobs that have ended, for the API to tell of by webhooks.
+        Sid      = "LeaveForWebhooks"
+        Effect   = "Allow"
+        Action   = "s3:PutObject"
+        Resource = "${aws_s3_bucket.outputs.arn}/api/webhooks/due/*"
+      },
       local.list_buckets,
       {
         Sid      = "TakeAndGiveWork"
@@ -97,7 +104,7 @@ locals {
         Resource = local.source_objects
       },
       {
-        # Answers that are given again, and imports that are under way.
+        # Answers that are given again, imports that are under way, webhooks.
         Sid      = "KeepNotes"
         Effect   = "Allow"
         Action   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]

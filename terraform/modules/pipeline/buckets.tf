@@ -10,6 +10,16 @@ resource "aws_s3_bucket" "outputs" {
 
 locals {
   buckets = { uploads = aws_s3_bucket.uploads, outputs = aws_s3_bucket.outputs }
+
+  # The one distribution, and of the bucket what jobs have made.
+  cdn_reads = [for on in var.cdn.enabled ? [true] : [] : {
+    Sid       = "ResultsThroughTheCDN"
+    Effect    = "Allow"
+    Principal = { Service = "cloudfront.amazonaws.com" }
+    Action    = ["s3:GetObject"]
+    Resource  = ["${aws_s3_bucket.outputs.arn}/outputs/*"]
+    Condition = { StringEquals = { "aws:SourceArn" = var.cdn.arn } }
+  }]
 }
 
 resource "aws_s3_bucket_public_access_block" "this" {
@@ -46,14 +56,14 @@ resource "aws_s3_bucket_policy" "this" {
   bucket   = each.value.id
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
+    Statement = concat([{
       Sid       = "EncryptedTransportOnly"
       Effect    = "Deny"
       Principal = "*"
       Action    = "s3:*"
       Resource  = [each.value.arn, "${each.value.arn}/*"]
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
-    }]
+    }], each.key == "outputs" ? local.cdn_reads : [])
   })
   # S3 refuses two changes of a bucket's access at once.
   depends_on = [aws_s3_bucket_public_access_block.this]

@@ -7,7 +7,7 @@ resource "aws_kms_key" "this" {
   # In a key's own policy, "*" as the resource means this key.
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         # Leave the rest to IAM policies, as the default policy of a key does.
         Sid       = "AccountDecides"
@@ -28,7 +28,14 @@ resource "aws_kms_key" "this" {
           StringEquals = { "aws:SourceAccount" = local.account_id }
         }
       },
-    ]
+      ], [for on in var.cdn.enabled ? [true] : [] : {
+        Sid       = "ResultsThroughTheCDN"
+        Effect    = "Allow"
+        Principal = { Service = "cloudfront.amazonaws.com" }
+        Action    = ["kms:Decrypt"]
+        Resource  = "*"
+        Condition = { StringEquals = { "aws:SourceArn" = var.cdn.arn } }
+    }])
   })
 }
 

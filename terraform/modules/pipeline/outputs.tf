@@ -32,3 +32,8 @@ output "api_policy" {
   description = "What the API may do, as the JSON of an identity policy."
   value       = jsonencode(local.api_policy)
 }
+
+output "outputs_bucket_domain" {
+  description = "The outputs bucket's name in DNS, for a CDN before it."
+  value       = aws_s3_bucket.outputs.bucket_regional_domain_name
+}

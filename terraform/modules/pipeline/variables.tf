@@ -95,3 +95,9 @@ variable "force_destroy" {
   type        = bool
   default     = false
 }
+
+variable "cdn" {
+  description = "The CloudFront distribution that may read results: output cdn_arn of the module api. enabled is apart because it must be known before the distribution is."
+  type        = object({ enabled = bool, arn = string })
+  default     = { enabled = false, arn = null }
+}

@@ -15,6 +15,7 @@ module "pipeline" {
   source       = "../../modules/pipeline"
   stage        = "prod"
   page_origins = concat([module.api.url], var.page_origins)
+  cdn          = { enabled = var.cdn != null, arn = module.api.cdn_arn }
 }
 
 module "network" {
@@ -51,6 +52,7 @@ module "api" {
   domain             = var.domain
   allowed_cidrs      = var.allowed_cidrs
   password_parameter = var.password_parameter
+  cdn                = one([for cdn in var.cdn[*] : merge(cdn, { bucket_domain = module.pipeline.outputs_bucket_domain })])
   architecture       = var.variant == "arm64" ? "arm64" : "x86_64"
   release            = var.release
 }

@@ -84,3 +84,14 @@ variable "emails" {
     error_message = "emails must name somebody: an alarm that nobody is told of is none."
   }
 }
+
+variable "cdn" {
+  description = "CloudFront before the results: its public keys by a name, the one that signs, the SSM parameter with that one's private key, and the origins of the pages that read. See the module api. Null: results are read from S3 itself."
+  type = object({
+    public_keys           = map(string)
+    signing_key           = string
+    private_key_parameter = string
+    origins               = list(string)
+  })
+  default = null
+}

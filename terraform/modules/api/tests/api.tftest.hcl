@@ -95,6 +95,8 @@ run "instance" {
         "ssl_protocols TLSv1.2 TLSv1.3;",
         "return 308 https://",
         "proxy_set_header Host 127.0.0.1:8080;",
+        "proxy_set_header X-Forwarded-For $remote_addr;",
+        "\nMOTIONMILL_TRUSTED_PROXY=\"127.0.0.1/32\"\n",
         "openssl req -x509",
       ] : strcontains(base64decode(aws_launch_template.api.user_data), text)
     ])
@@ -125,9 +127,9 @@ run "instance_with_domain_and_secrets" {
     condition = alltrue([
       for text in [
         "auth_basic_user_file /etc/nginx/motionmill/htpasswd;",
-        "put '/motionmill/test/htpasswd' htpasswd\n",
-        "put '/motionmill/test/certificate' certificate.pem\n",
-        "put '/motionmill/test/key' key.pem\n",
+        "put '/motionmill/test/htpasswd' htpasswd www-data\n",
+        "put '/motionmill/test/certificate' certificate.pem www-data\n",
+        "put '/motionmill/test/key' key.pem www-data\n",
       ] : strcontains(base64decode(aws_launch_template.api.user_data), text)
     ]) && !strcontains(base64decode(aws_launch_template.api.user_data), "openssl req")
     error_message = "Password and certificate must come from their parameters."

@@ -55,8 +55,8 @@ run "no_wildcards" {
       for policy in [output.worker_policy, output.api_policy] : [
         for s in jsondecode(policy).Statement : [for r in flatten([s.Resource]) : r if strcontains(r, "*")]
       ]
-    ])) == toset(["arn:aws:s3:::uploads/uploads/*", "arn:aws:s3:::outputs/outputs/*", "arn:aws:s3:::outputs/api/*"])
-    error_message = "The only wildcards in resources are the objects below the three prefixes."
+    ])) == toset(["arn:aws:s3:::uploads/uploads/*", "arn:aws:s3:::outputs/outputs/*", "arn:aws:s3:::outputs/api/*", "arn:aws:s3:::outputs/api/webhooks/due/*"])
+    error_message = "The only wildcards in resources are the objects below these prefixes."
   }
 }
 
@@ -81,6 +81,7 @@ run "worker" {
       "s3:GetObjectVersion arn:aws:s3:::uploads/uploads/*",
       "s3:ListBucket arn:aws:s3:::outputs",
       "s3:ListBucket arn:aws:s3:::uploads",
+      "s3:PutObject arn:aws:s3:::outputs/api/webhooks/due/*",
       "s3:PutObject arn:aws:s3:::outputs/outputs/*",
       "sqs:ChangeMessageVisibility arn:aws:sqs:eu-west-1:123456789012:in-progress",
       "sqs:ChangeMessageVisibility arn:aws:sqs:eu-west-1:123456789012:work",

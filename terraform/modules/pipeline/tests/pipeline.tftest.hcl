@@ -288,3 +288,26 @@ run "customer_managed_key" {
     error_message = "Workers and API must be allowed to use the key."
   }
 }
+
+run "read_through_a_cdn" {
+  variables {
+    customer_managed_key = true
+    cdn                  = { enabled = true, arn = "arn:aws:cloudfront::123456789012:distribution/E1" }
+  }
+  assert {
+    condition = [for s in jsondecode(aws_s3_bucket_policy.this["outputs"].policy).Statement : [s.Principal.Service, s.Action, s.Resource, s.Condition] if s.Effect == "Allow"] == [
+      ["cloudfront.amazonaws.com", ["s3:GetObject"], ["${aws_s3_bucket.outputs.arn}/outputs/*"], { StringEquals = { "aws:SourceArn" = "arn:aws:cloudfront::123456789012:distribution/E1" } }]
+    ]
+    error_message = "The one distribution may read results, and nobody else anything."
+  }
+  assert {
+    condition     = alltrue([for s in jsondecode(aws_s3_bucket_policy.this["uploads"].policy).Statement : s.Effect == "Deny"])
+    error_message = "Nobody may read uploads by the bucket's policy."
+  }
+  assert {
+    condition = [for s in jsondecode(aws_kms_key.this[0].policy).Statement : [s.Action, s.Condition] if s.Sid == "ResultsThroughTheCDN"] == [
+      [["kms:Decrypt"], { StringEquals = { "aws:SourceArn" = "arn:aws:cloudfront::123456789012:distribution/E1" } }]
+    ]
+    error_message = "The one distribution may decrypt."
+  }
+}

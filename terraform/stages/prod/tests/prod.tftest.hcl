@@ -120,3 +120,18 @@ run "nobody_to_tell" {
   }
   expect_failures = [var.emails]
 }
+
+run "with_a_cdn" {
+  variables {
+    cdn = {
+      public_keys           = { first = "-----BEGIN PUBLIC KEY-----\nfirst\n" }
+      signing_key           = "first"
+      private_key_parameter = "/motionmill/prod/cdn-key"
+      origins               = ["https://video.example.com"]
+    }
+  }
+  assert {
+    condition     = module.api.cdn_arn != null
+    error_message = "prod must make the distribution that was asked for."
+  }
+}
