@@ -5,7 +5,7 @@ GOVULNCHECK   := v1.8.0
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/motionmill
 tools := $(cache)/tools/$(GOLANGCI_LINT)-$(GOVULNCHECK)
 
-.PHONY: help demo test crash mutants soak model cost openapi lint bench bench-pose bench-queue build setup clean
+.PHONY: help demo test crash mutants soak load model cost matrix hostile fuzz openapi lint bench bench-pose bench-queue build setup clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,17 @@ soak: ## work 1,000 jobs under kills, stops and a bad network, for at most 15 mi
 mutants: ## leave out each rule of the protocol in turn: a test must fail; writes the table of docs/protocol.md
 	MOTIONMILL_MUTANTS=1 nice -n 10 go test -count=1 -timeout 180m -v -run '^TestMutants$$' ./worker
 
+hostile: ## give every hostile file to the pipeline, watched by strace where there is one; writes a table of docs/media.md
+	@scripts/setup.sh test
+	MOTIONMILL_HOSTILE_TABLE=$(CURDIR)/docs/media.md go test -count=1 -timeout 60m -v -run '^TestHostile$$' ./worker/pipeline
+
+fuzz: ## let every fuzz target look for a minute (FUZZTIME=)
+	scripts/fuzz.sh $(or $(FUZZTIME),60s)
+
+matrix: ## send files of every kind through everything that is made of a video, some minutes; writes a table of docs/media.md
+	@scripts/setup.sh run
+	MOTIONMILL_MATRIX=1 MOTIONMILL_MATRIX_TABLE=$(CURDIR)/docs/media.md go test -count=1 -timeout 60m -run '^TestMatrix' ./media
+
 cost: ## reckon what requests and a minute of video cost; writes docs/cost.md
 	MOTIONMILL_COST_TABLE=$(CURDIR)/docs/cost.md go test -count=1 -v -run '^TestCostTable$$' ./bench
 
@@ -62,6 +73,10 @@ bench-pose: ## measure the pose alone beside ONNX Runtime alone and rtmlib, whic
 bench-queue: ## measure no-op jobs beside sqs-consumer on ElasticMQ; writes the tables of docs/performance.md
 	@scripts/setup.sh bench
 	MOTIONMILL_QUEUE_TABLE=$(CURDIR)/docs/performance.md go test -run '^$$' -bench '^BenchmarkQueue$$' -benchtime 1x -timeout 30m ./bench
+
+load: ## two hundred clients for two minutes, while a worker runs; writes the table of docs/performance.md
+	@scripts/setup.sh run
+	MOTIONMILL_LOAD=2m MOTIONMILL_LOAD_TABLE=$(CURDIR)/docs/performance.md go test -count=1 -v -timeout 10m -run '^TestLoad$$' ./cmd/motionmill
 
 build: ## build bin/motionmill
 	@go list -f '{{if .Stale}}building bin/motionmill takes some minutes the first time{{end}}' github.com/mattn/go-sqlite3

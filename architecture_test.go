@@ -34,6 +34,9 @@ var mayImport = map[string][]string{
 	"ledger":            {"awsclient", "job"},
 	"store":             {"awsclient", "job"},
 	"media":             {"job"},
+	"metrics":           {"job"},
+	"notice":            {"job"},
+	"media/hostile":     {}, // For tests alone: no group names it.
 	"inference":         {"job"},
 	"inference/coco":    {}, // For commands and tests: no group names it.
 	"inference/starter": {}, // No group names it: commands and tests alone may import it.

@@ -21,7 +21,7 @@ import (
 // The defaults of a worker, by which the budget is reckoned.
 const (
 	lease = time.Minute
-	beat  = lease / 3
+	beat  = 8 * time.Second
 	look  = 4 * time.Second
 )
 

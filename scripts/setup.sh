@@ -68,6 +68,15 @@ install_packages() {
   [ -z "$packages" ] || missing "still missing after installing: $packages. Is something older in front of it on PATH?"
 }
 
+# install_sandbox installs what best confines ffmpeg. All works without it.
+install_sandbox() {
+  if command -v bwrap >/dev/null || ! command -v apt-get >/dev/null || ! as_root true 2>/dev/null; then return; fi
+  say "installing bubblewrap with apt-get"
+  if ! { as_root apt-get update -q && as_root env DEBIAN_FRONTEND=noninteractive apt-get install --no-install-recommends -y -q bubblewrap; } >&2; then
+    say "bubblewrap could not be installed; motionmill doctor says how ffmpeg is confined without it"
+  fi
+}
+
 needs_python() { ! has_library || { [ "$1" = test ] && ! has_python_tools; }; }
 
 # needs_java is for tests only: they do without where packages cannot be installed.
@@ -124,6 +133,7 @@ main() {
   esac
   check_go
   install_packages "$what"
+  install_sandbox
   if [ -n "${MOTIONMILL_ORT_LIBRARY:-}" ] && [ ! -e "$MOTIONMILL_ORT_LIBRARY" ]; then
     missing "MOTIONMILL_ORT_LIBRARY is $MOTIONMILL_ORT_LIBRARY, which does not exist"
   fi

@@ -11,10 +11,13 @@ python_files=("$here/testtools.txt")
 elasticmq_files=("$here"/elasticmq/{pom.xml,jars.sha256,Server.java,logback.xml})
 dynalite_files=("$here"/dynalite/{package.json,package-lock.json})
 hlsplay_files=("$here"/hlsplay/{package.json,package-lock.json,play.mjs})
+pagedrive_files=("$here"/pagedrive/{package.json,package-lock.json,drive.mjs})
 peer_files=("$here"/../bench/peer/{package.json,package-lock.json,consumer.mjs})
 
 has_python_tools() { has_part python "${python_files[@]}"; }
 has_elasticmq() { has_part elasticmq "${elasticmq_files[@]}"; }
+has_prometheus() { [ -x "$tools_dir/bin/prometheus" ] && [ -x "$tools_dir/bin/promtool" ]; }
+has_nginx() { [ -x "$tools_dir/bin/nginx" ] || command -v nginx >/dev/null; }
 has_dynalite() { has_part dynalite "${dynalite_files[@]}"; }
 
 # has_java tells whether ElasticMQ can be fetched and its main compiled.
@@ -38,6 +41,13 @@ fetch_test_tools() {
   part "moto, the AWS command line and Node.js" python install_python_tools "${python_files[@]}"
   part "dynalite" dynalite install_dynalite "${dynalite_files[@]}"
   part "hls.js" hlsplay install_hlsplay "${hlsplay_files[@]}"
+  part "Playwright and axe" pagedrive install_pagedrive "${pagedrive_files[@]}"
+  if ! has_prometheus; then
+    part "Prometheus" prometheus install_prometheus "$here/testtools.sh"
+  fi
+  if ! has_nginx; then
+    part "nginx" nginx install_nginx "$here/testtools.sh"
+  fi
   if has_elasticmq || has_java; then
     part "ElasticMQ" elasticmq install_elasticmq "${elasticmq_files[@]}"
   else
@@ -63,6 +73,9 @@ install_dynalite() { install_node_program dynalite node_modules/dynalite/cli.js 
 # hlsplay plays HLS with hls.js in Chromium, which is the system's own; without it tests skip.
 install_hlsplay() { install_node_program hlsplay play.mjs "${hlsplay_files[@]}"; }
 
+# pagedrive drives the page in the same Chromium.
+install_pagedrive() { install_node_program pagedrive drive.mjs "${pagedrive_files[@]}"; }
+
 install_peer() { install_node_program sqs-consumer consumer.mjs "${peer_files[@]}"; }
 
 # install_node_program NAME SCRIPT FILE... installs what package.json and its lock, two of the files, say.
@@ -74,6 +87,19 @@ install_node_program() {
     cp "$@" "$tools_dir/$name" &&
     "$tools_dir/bin/npm" ci --prefix "$tools_dir/$name" --ignore-scripts --no-audit --no-fund --no-update-notifier &&
     write_program "$name" "exec '$node' '$tools_dir/$name/$script' \"\$@\""
+}
+
+# install_prometheus and install_nginx unpack the system's packages without installing them: that would start servers.
+install_prometheus() { install_unpacked prometheus usr/bin/prometheus usr/bin/promtool; }
+install_nginx() { install_unpacked nginx usr/sbin/nginx; }
+
+# install_unpacked PACKAGE PROGRAM... takes programs out of a package of the system's.
+install_unpacked() {
+  local package=$1 dir=$tools_dir/$1
+  shift
+  rm -rf "$dir" && mkdir -p "$dir" "$tools_dir/bin" &&
+    (cd "$dir" && { apt-get download -q "$package" || { as_root apt-get update -q && apt-get download -q "$package"; }; }) &&
+    dpkg-deb --extract "$dir"/*.deb "$dir" && rm "$dir"/*.deb && ln -sf "${@/#/$dir/}" "$tools_dir/bin/"
 }
 
 install_elasticmq() {

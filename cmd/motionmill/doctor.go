@@ -16,6 +16,7 @@ import (
 	"github.com/motionmill/motionmill/inference/starter"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/media"
+	"github.com/motionmill/motionmill/media/sandbox"
 	"github.com/motionmill/motionmill/worker/pipeline"
 )
 
@@ -41,6 +42,7 @@ func newDoctorCommand() *cobra.Command {
 		},
 	}
 	models.add(cmd)
+	addSandboxFlag(cmd)
 	stage.add(cmd)
 	return cmd
 }
@@ -105,12 +107,13 @@ func printCheck(cmd *cobra.Command, c check, found string, err error) {
 func checks(cmd *cobra.Command, models *inferenceFlags) []check {
 	return []check{
 		{name: "ffmpeg", mend: "apt-get install ffmpeg", look: func(ctx context.Context) (string, error) {
-			tools, err := media.Find(ctx, media.Config{})
+			tools, err := media.Find(ctx, media.Config{Sandbox: sandbox.Config{Mode: sandbox.Off}})
 			if err != nil {
 				return "", err
 			}
 			return tools.Version(), nil
 		}},
+		{name: "sandbox", look: func(ctx context.Context) (string, error) { return lookAtSandbox(ctx, cmd) }},
 		{name: "ONNX Runtime", mend: "make setup", look: func(context.Context) (string, error) {
 			runtime, err := inference.Open(inference.Config{Library: models.library, Provider: models.provider, RequireGPU: models.requireGPU})
 			if err != nil {

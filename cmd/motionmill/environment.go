@@ -72,11 +72,18 @@ func newLogger(cmd *cobra.Command, level slog.Level) (*slog.Logger, error) {
 			return nil, usageError{fmt.Errorf("read --log-level: %w; it is one of debug, info, warn, error", err)}
 		}
 	}
-	options := &slog.HandlerOptions{Level: level}
-	if wantsJSON(cmd) {
-		return slog.New(slog.NewJSONHandler(os.Stderr, options)), nil
+	format, err := cmd.Flags().GetString("log-format")
+	if err != nil {
+		return nil, err
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, options)), nil
+	options := &slog.HandlerOptions{Level: level}
+	switch {
+	case format == "json", format == "" && wantsJSON(cmd):
+		return slog.New(slog.NewJSONHandler(os.Stderr, options)), nil
+	case format == "text", format == "":
+		return slog.New(slog.NewTextHandler(os.Stderr, options)), nil
+	}
+	return nil, usageError{fmt.Errorf("read --log-format %q: it is text or json", format)}
 }
 
 func wantsJSON(cmd *cobra.Command) bool {

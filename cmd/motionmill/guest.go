@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/motionmill/motionmill/fleet"
+	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/worker"
 )
 
@@ -33,9 +34,10 @@ func (f *guestFlags) check() error {
 	return nil
 }
 
-// arrive finds out whether the worker is on EC2.
-func (f *guestFlags) arrive(ctx context.Context, grace time.Duration, log *slog.Logger) (*fleet.Guest, error) {
-	cfg := fleet.Config{Group: f.group, Hook: f.hook, Grace: grace, Logger: log}
+// arrive finds out whether the worker is on EC2. report, which may be nil, is
+// told of what panics beside the worker.
+func (f *guestFlags) arrive(ctx context.Context, grace time.Duration, log *slog.Logger, report func(job.Report)) (*fleet.Guest, error) {
+	cfg := fleet.Config{Group: f.group, Hook: f.hook, Grace: grace, Logger: log, Report: report}
 	if f.ec2 == "off" {
 		return fleet.Outside(cfg), nil
 	}

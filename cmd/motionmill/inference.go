@@ -103,10 +103,11 @@ func (f *inferenceFlags) engine(cmd *cobra.Command, log *slog.Logger) (*pipeline
 
 // pipelineConfig gathers what every job of this process shares.
 func pipelineConfig(ctx context.Context, cmd *cobra.Command, f *inferenceFlags, log *slog.Logger) (pipeline.Config, error) {
-	tools, err := media.Find(ctx, media.Config{})
+	tools, err := findTools(ctx, cmd)
 	if err != nil {
-		return pipeline.Config{}, missingError{err}
+		return pipeline.Config{}, err
 	}
+	logSandbox(tools, log)
 	engine, err := f.engine(cmd, log)
 	if err != nil {
 		return pipeline.Config{}, err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/motionmill/motionmill/fleet"
+	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/worker"
 )
 
@@ -39,7 +40,7 @@ func secondSignal(ctx context.Context) <-chan struct{} {
 // stands in the way.
 func runUntilForced(ctx context.Context, guest *fleet.Guest, w *worker.Worker, force <-chan struct{}) error {
 	ended := make(chan error, 1)
-	go func() { ended <- guest.Run(ctx, asGuest(w)) }()
+	go func() { ended <- job.Guarded("guest", func() error { return guest.Run(ctx, asGuest(w)) }) }()
 	select {
 	case err := <-ended:
 		return err

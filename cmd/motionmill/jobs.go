@@ -37,6 +37,7 @@ func newJobsCommand() *cobra.Command {
 		}}
 	}
 	cmd.AddCommand(newJobsListCommand(&server), newRedriveCommand(&server), newUnreadableCommand(&server), newReconcileCommand(),
+		newDeliveriesCommand(&server), newRedeliverCommand(&server),
 		each("show", "Show a job with its history", showJob),
 		each("watch", "Follow a job until it is final", followJob),
 		each("cancel", "Cancel a job that is not final", cancelJob),
@@ -141,6 +142,7 @@ func showJob(cmd *cobra.Command, c *client.Client, id string) error {
 		return nil
 	}
 	printJob(cmd.OutOrStdout(), j)
+	printDeliveries(cmd, c, cmd.OutOrStdout(), j)
 	return nil
 }
 

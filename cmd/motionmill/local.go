@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,7 @@ const localBeat = 2 * time.Second
 func newLocalCommand() *cobra.Command {
 	var models inferenceFlags
 	var work workFlags
+	var private privateFlags
 	var cfg local.Config
 	dir, dirErr := local.DefaultDir()
 	cmd := &cobra.Command{
@@ -34,7 +36,7 @@ func newLocalCommand() *cobra.Command {
 			if cfg.Dir == "" && dirErr != nil {
 				return usageError{dirErr}
 			}
-			return runLocal(cmd, cfg, &work)
+			return runLocal(cmd, cfg, &work, &private)
 		},
 	}
 	cmd.Flags().StringVar(&cfg.Dir, "dir", dir, "folder of the stage")
@@ -42,14 +44,17 @@ func newLocalCommand() *cobra.Command {
 	cmd.Flags().IntVar(&cfg.StorePort, "store-port", 0, "port of the object store; default 7070, or a free one when that is taken")
 	addUsersFlag(cmd, new(string)) // for the API, by passedFlags
 	models.add(cmd)
+	addSandboxFlag(cmd)
 	work.add(cmd)
+	private.add(cmd)
+	cmd.Flags().Lookup("listen-private").Usage += "; that of the API, and the next port is the worker's"
 	// What it gives its worker unless told otherwise.
 	cmd.Flags().Lookup("work-dir").DefValue = "work in the stage's folder"
 	cmd.Flags().Lookup("beat").DefValue = localBeat.String()
 	return cmd
 }
 
-func runLocal(cmd *cobra.Command, cfg local.Config, work *workFlags) error {
+func runLocal(cmd *cobra.Command, cfg local.Config, work *workFlags, private *privateFlags) error {
 	log, err := newLogger(cmd, slog.LevelInfo)
 	if err != nil {
 		return err
@@ -78,10 +83,14 @@ func runLocal(cmd *cobra.Command, cfg local.Config, work *workFlags) error {
 		return fmt.Errorf("open stage %s: %w", stage.Dir, err)
 	}
 	env = append(env, readyFile+"="+ready)
+	seen, err := seenAt(cmd, private)
+	if err != nil {
+		return err
+	}
 	supervisor, err := local.NewSupervisor(local.SupervisorConfig{
-		Children: children(stage, env, ready, work.grace), LogsDir: stage.LogsDir(), Log: log,
+		Children: children(stage, env, ready, work.grace, seen), LogsDir: stage.LogsDir(), Log: log,
 		Show:    func(child, line string) { fmt.Fprintf(cmd.ErrOrStderr(), "[%s] %s\n", child, line) },
-		OnReady: func() { printStage(cmd, stage) },
+		OnReady: func() { printStage(cmd, stage, seen) },
 	})
 	if err != nil {
 		return err
@@ -90,16 +99,17 @@ func runLocal(cmd *cobra.Command, cfg local.Config, work *workFlags) error {
 }
 
 // children are the processes of the stage, in the order of their start.
-func children(stage *local.Stage, env []string, ready string, grace time.Duration) []local.Child {
+func children(stage *local.Stage, env []string, ready string, grace time.Duration, seen privatePorts) []local.Child {
+	private := func(address string) []string { return append(slices.Clip(env), variable("listen-private")+"="+address) }
 	return []local.Child{
 		{
 			Name: "objects", Args: []string{"objects", "--objects-dir", stage.ObjectsDir(), "--objects-listen", stage.StoreAddress},
 			Env: env, Ready: answers(stage.StoreURL() + "/healthz"),
 		},
-		{Name: "api", Args: []string{"serve"}, Env: env, After: []string{"objects"}, Ready: answers(stage.URL() + "/healthz")},
+		{Name: "api", Args: []string{"serve"}, Env: private(seen.api), After: []string{"objects"}, Ready: answers(stage.URL() + "/healthz")},
 		// The worker is last, so that it is drained first.
 		{
-			Name: "worker", Args: []string{"work"}, Env: env, After: []string{"objects"}, Grace: grace + 20*time.Second,
+			Name: "worker", Args: []string{"work"}, Env: private(seen.worker), After: []string{"objects"}, Grace: grace + 20*time.Second,
 			Ready: func(context.Context) error { _, err := os.Stat(ready); return err },
 		},
 	}
@@ -129,8 +139,8 @@ func answers(url string) func(context.Context) error {
 func passedFlags(cmd *cobra.Command) []string {
 	var env []string
 	for _, name := range []string{
-		"models-dir", "provider", "require-gpu", "ort-library", "capacity", "claim-schedule", "sweep-schedule", "lease", "beat",
-		"max-attempts", "grace", "work-dir", "log-level", "users",
+		"models-dir", "provider", "require-gpu", "ort-library", "sandbox", "capacity", "claim-schedule", "sweep-schedule", "lease", "beat",
+		"max-attempts", "grace", "work-dir", "log-level", "log-format", "users",
 	} {
 		if f := cmd.Flags().Lookup(name); f != nil && f.Changed {
 			env = append(env, variable(name)+"="+f.Value.String())
@@ -142,13 +152,15 @@ func passedFlags(cmd *cobra.Command) []string {
 	return env
 }
 
-func printStage(cmd *cobra.Command, stage *local.Stage) {
+func printStage(cmd *cobra.Command, stage *local.Stage, seen privatePorts) {
 	if wantsJSON(cmd) {
-		printJSON(cmd.OutOrStdout(), map[string]string{"page": stage.URL(), "s3_endpoint": stage.StoreURL(), "dir": stage.Dir})
+		printJSON(cmd.OutOrStdout(), map[string]string{
+			"page": stage.URL(), "s3_endpoint": stage.StoreURL(), "dir": stage.Dir, "private_api": seen.api, "private_worker": seen.worker,
+		})
 		return
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "page         %s\nS3 endpoint  %s\nfolder       %s\n\nupload by hand:\n  %s\n\nCtrl-C stops it.\n",
-		stage.URL(), stage.StoreURL(), stage.Dir, stage.CopyCommand("VIDEO.mp4"))
+	fmt.Fprintf(cmd.OutOrStdout(), "page         %s\nS3 endpoint  %s\nfolder       %s\nmetrics      %s\n\nupload by hand:\n  %s\n\nCtrl-C stops it.\n",
+		stage.URL(), stage.StoreURL(), stage.Dir, seen, stage.CopyCommand("VIDEO.mp4"))
 }
 
 // statusOf gives an error of the supervisor the exit status that it names.

@@ -43,6 +43,7 @@ func newRoot(between seam) *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.PersistentFlags().String("log-level", "", "least level that is logged: debug, info, warn, error; default info for services, warn for other commands")
+	root.PersistentFlags().String("log-format", "", "format of the log: text or json; default text, or json with --json")
 	root.PersistentFlags().String("env-file", "", "file of settings, NAME=value, that the environment does not hold; default .env where there is one")
 	root.PersistentFlags().Bool("json", false, "print machine-readable lines on stdout, and log JSON")
 	root.AddCommand(newRunCommand(), newLocalCommand(), newServeCommand(), newWorkCommand(between), newObjectsCommand(),

@@ -18,8 +18,8 @@ func newModelsEvalCommand() *cobra.Command {
 	var dir, annotations string
 	cmd := &cobra.Command{
 		Use:   "eval MODEL --coco DIR",
-		Short: "Measure a pose or matte model on annotated pictures, as COCO does",
-		Long: `Measures a pose or matte model on annotated pictures, as COCO does.
+		Short: "Measure a model on annotated pictures, as COCO does",
+		Long: `Measures a detector, a pose or a matte model on annotated pictures, as COCO does.
 
 DIR holds the annotations, a JSON file of COCO's format in DIR or DIR/annotations
 (person_keypoints_*.json comes before others; --annotations names one), and the
@@ -28,7 +28,7 @@ are not there are left out, and their number is told.
 
 A pose model that looks into boxes gets those of the annotations, or those of a
 detector: --model detect=NAME. AP is average precision over the object keypoint
-similarities 0.50 to 0.95. Of a matte all people of a picture count as one, and IoU is
+similarities 0.50 to 0.95; of a detector over the boxes' intersection over union. Of a matte all people of a picture count as one, and IoU is
 the intersection over union with their masks.`,
 		Args: exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -82,9 +82,13 @@ func evaluateModel(cmd *cobra.Command, flags *inferenceFlags, name string, set c
 	e := evaluator{analyser: analyser, set: set, report: evaluation{
 		Model: name, Task: inference.TaskMatte, Pictures: len(set.pictures), Missing: set.missing,
 	}}
-	if choice.Pose == nil {
+	switch {
+	case choice.Matte != nil:
 		err = e.mattes(cmd.Context())
-	} else {
+	case choice.Pose == nil:
+		e.report.Task = inference.TaskDetect
+		err = e.boxes(cmd.Context())
+	default:
 		e.report.Task = inference.TaskPose
 		err = e.poses(cmd.Context())
 	}
@@ -112,11 +116,14 @@ func evaluationChoice(catalogue *inference.Catalogue, others map[string]string, 
 	case inference.TaskPose:
 		choice.Pose = &model
 		return choice, bodyFirst(model)
+	case inference.TaskDetect:
+		choice.Detect = &model
+		return choice, nil
 	case inference.TaskMatte, inference.TaskMask:
 		choice.Matte, choice.WantMatte = &model, true
 		return choice, nil
 	default:
-		return choice, usageError{fmt.Errorf("measure %s: it is for the task %s; pose and matte models can be measured", name, model.Task)}
+		return choice, usageError{fmt.Errorf("measure %s: it is for the task %s; detectors, pose and matte models can be measured", name, model.Task)}
 	}
 }
 

@@ -19,7 +19,7 @@ type evaluation struct {
 	Pictures int    `json:"pictures"`
 	Missing  int    `json:"pictures_missing"`
 	// People counts those with labelled points, or the pictures with a mask; Found is
-	// how many poses or mattes the model gave.
+	// how many poses, boxes or mattes the model gave.
 	People int `json:"people"`
 	Found  int `json:"found"`
 	// Boxes tells where the boxes of a pose model came from: truth, detector or model.
@@ -31,7 +31,7 @@ type evaluation struct {
 }
 
 // sizeReport is the mean likeness of people of one size and what was found:
-// object keypoint similarity or, of mattes, IoU.
+// object keypoint similarity or, of mattes and boxes, IoU.
 type sizeReport struct {
 	Size string `json:"size"`
 	// People is how many there are.
@@ -299,10 +299,14 @@ func (r evaluation) print(out io.Writer) error {
 		fmt.Fprintf(out, " (%d more are annotated and not there)", r.Missing)
 	}
 	likeness, unit := "OKS", "people"
-	if r.Task == inference.TaskMatte {
+	switch r.Task {
+	case inference.TaskMatte:
 		likeness, unit = "IoU", "pictures"
 		fmt.Fprintf(out, ", %d with people\n", r.People)
-	} else {
+	case inference.TaskDetect:
+		likeness = "IoU"
+		fmt.Fprintf(out, ", %d people, %d boxes\n", r.People, r.Found)
+	default:
 		fmt.Fprintf(out, ", %d people, boxes of the %s, %d poses\n", r.People, r.Boxes, r.Found)
 	}
 	s := r.Scores

@@ -16,6 +16,7 @@ import (
 	"github.com/motionmill/motionmill/api"
 	"github.com/motionmill/motionmill/local"
 	"github.com/motionmill/motionmill/local/gateway"
+	"github.com/motionmill/motionmill/notice"
 	"github.com/motionmill/motionmill/store"
 	"github.com/motionmill/motionmill/worker/pipeline"
 )
@@ -31,6 +32,10 @@ type serveFlags struct {
 	partBytes      int64
 	allow          limitFlags
 	access         accessFlags
+	cdn            store.CDNConfig
+	private        privateFlags
+	webhooks       webhookFlags
+	reports        reportFlags
 }
 
 func newServeCommand() *cobra.Command {
@@ -50,25 +55,24 @@ func newServeCommand() *cobra.Command {
 	cmd.Flags().Int64Var(&flags.multipartAbove, "multipart-above", 64<<20, "size above which an upload is sent in parts, in bytes")
 	cmd.Flags().Int64Var(&flags.partBytes, "part-bytes", 16<<20, "size of a part, in bytes")
 	flags.allow.add(cmd)
+	cmd.Flags().StringVar(&flags.cdn.URL, "cdn-url", "", "CloudFront distribution of the outputs bucket, by which results are read; empty: S3 itself")
+	cmd.Flags().StringVar(&flags.cdn.KeyID, "cdn-key-id", "", "id of the public key that the distribution trusts")
+	cmd.Flags().StringVar(&flags.cdn.KeyFile, "cdn-key-file", "", "file with the private key of the pair, in PEM")
 	flags.access.add(cmd)
+	flags.private.add(cmd)
+	flags.webhooks.add(cmd)
+	flags.reports.add(cmd)
 	return cmd
 }
 
 func runServe(cmd *cobra.Command, stageFlags *stageFlags, models *inferenceFlags, flags *serveFlags) error {
 	ctx := cmd.Context()
-	log, err := newLogger(cmd, slog.LevelInfo)
-	if err != nil {
-		return err
-	}
-	s, err := stageFlags.open(ctx, log)
+	s, err := openStage(cmd, stageFlags, &flags.private, 0)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	objects, err := store.New(ctx, store.Config{})
-	if err != nil {
-		return missingError{err}
-	}
+	s.seen.seesQueues(s.stage)
 	profiles, err := pipeline.LoadProfiles()
 	if err != nil {
 		return err
@@ -77,7 +81,7 @@ func runServe(cmd *cobra.Command, stageFlags *stageFlags, models *inferenceFlags
 	if err != nil {
 		return err
 	}
-	proxy, err := objectProxy(stageFlags.stage, log)
+	proxy, err := objectProxy(stageFlags.stage, s.log)
 	if err != nil {
 		return err
 	}
@@ -85,31 +89,53 @@ func runServe(cmd *cobra.Command, stageFlags *stageFlags, models *inferenceFlags
 	if err != nil {
 		return usageError{fmt.Errorf("read --listen %q: %w", flags.listen, err)}
 	}
-	shop := shop{objects}
+	shop, err := openShop(s.objects, flags.cdn)
+	if err != nil {
+		return err
+	}
 	cfg := api.Config{
 		Ledger: s.ledger, Queue: s.work, DeadLetters: s.deadLetter, Signer: shop, Objects: shop, Multipart: shop,
-		Intake: shop, Notes: notes{objects, s.outputsBucket},
+		Intake: shop, Notes: notes{s.objects, s.outputsBucket},
 		UploadsBucket: s.uploadsBucket, OutputsBucket: s.outputsBucket, Profiles: profiles.Names(), DefaultProfile: pipeline.DefaultProfile,
 		MaxBytes: flags.maxBytes, MultipartAbove: flags.multipartAbove, PartBytes: flags.partBytes,
-		ObjectProxy: proxy, Hosts: []string{host}, Stage: s.stage, Version: version, StarterNotice: func() string { return notice }, Logger: log,
+		ObjectProxy: proxy, Hosts: []string{host}, Stage: s.stageFlags.stage, Version: version, StarterNotice: func() string { return notice }, Logger: s.log,
+		Meter: s.seen.API(), Report: s.seen.counting(nil),
 	}
 	if err := flags.allow.apply(&cfg); err != nil {
 		return err
 	}
-	users, err := flags.access.apply(ctx, &cfg, flags.listen, log)
+	users, err := flags.access.apply(ctx, &cfg, flags.listen, s.log)
 	if users != nil {
 		defer users.Close()
 	}
 	if err != nil {
 		return err
 	}
+	return flags.serve(ctx, s, cfg)
+}
+
+// serve runs the API and, beside it, the webhooks.
+func (f *serveFlags) serve(ctx context.Context, s *opened, cfg api.Config) error {
+	report, stopReports, err := f.reports.open(s, &f.webhooks)
+	if err != nil {
+		return err
+	}
+	defer stopReports()
+	cfg.Report = report
+	cfg.Deliveries = undelivered{notice.Undelivered{Box: box{s.objects, s.outputsBucket}}}
 	a, err := api.New(cfg)
 	if err != nil {
 		return usageError{err}
 	}
 	defer a.Close()
+	stopWebhooks, err := f.webhooks.deliver(ctx, s, a.Render, report)
+	if err != nil {
+		return err
+	}
+	defer stopWebhooks()
 	go a.Run(ctx)
-	return listen(ctx, flags.listen, a.Handler())
+	s.seen.began()
+	return listen(ctx, f.listen, a.Handler())
 }
 
 // objectProxy serves the embedded store; elsewhere clients reach S3 itself.

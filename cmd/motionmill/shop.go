@@ -10,7 +10,22 @@ import (
 )
 
 // shop is what the API sees of the store: the same calls in the API's words.
-type shop struct{ store *store.Store }
+type shop struct {
+	store *store.Store
+	cdn   *store.CDN // of the only bucket that is read, nil where there is none
+}
+
+// openShop reads results through a CDN where one is named.
+func openShop(objects *store.Store, cfg store.CDNConfig) (shop, error) {
+	if cfg == (store.CDNConfig{}) {
+		return shop{store: objects}, nil
+	}
+	cdn, err := store.NewCDN(cfg)
+	if err != nil {
+		return shop{}, usageError{err}
+	}
+	return shop{store: objects, cdn: cdn}, nil
+}
 
 func (s shop) PresignPut(ctx context.Context, put api.PutRequest) (api.Signed, error) {
 	if !put.NoOverwrite && put.Bytes == 0 {
@@ -28,6 +43,9 @@ func (s shop) PresignPart(ctx context.Context, part api.PartRequest) (api.Signed
 }
 
 func (s shop) PresignGet(ctx context.Context, get api.GetRequest) (string, error) {
+	if s.cdn != nil {
+		return s.cdn.PresignGet(get.Key, get.Expires, get.DownloadName)
+	}
 	return s.store.PresignGet(ctx, get.Bucket, get.Key, get.Expires, get.DownloadName)
 }
 

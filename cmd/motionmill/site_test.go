@@ -28,6 +28,7 @@ type site struct {
 	stage   *local.Stage
 	work    *queue.Embedded
 	records *ledger.Embedded
+	objects *running
 	env     []string // of processes that are started, besides the stage's
 }
 
@@ -40,9 +41,9 @@ func newSite(t *testing.T) *site {
 	}
 	t.Cleanup(func() { stage.Close() })
 	s := &site{t: t, stage: stage}
-	objects := s.start("objects", "--objects-dir", stage.ObjectsDir(), "--objects-listen", stage.StoreAddress)
+	s.objects = s.start("objects", "--objects-dir", stage.ObjectsDir(), "--objects-listen", stage.StoreAddress)
 	ready := answers(stage.StoreURL() + "/healthz")
-	objects.until("the object store answers", func() bool { return ready(t.Context()) == nil })
+	s.objects.until("the object store answers", func() bool { return ready(t.Context()) == nil })
 	s.work, s.records = openParts(t, stage.Dir)
 	return s
 }

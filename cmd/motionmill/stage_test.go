@@ -107,8 +107,15 @@ type live struct {
 // stopped when the test ends, if it still runs.
 func startLocal(t *testing.T, dir string, args ...string) *live {
 	t.Helper()
+	return startLocalWith(t, nil, dir, args...)
+}
+
+// startLocalWith is startLocal with settings of its processes, NAME=value.
+func startLocalWith(t *testing.T, settings []string, dir string, args ...string) *live {
+	t.Helper()
 	s := &live{t: t, dir: dir, done: make(chan struct{}), log: &output{}}
 	s.cmd = program(context.WithoutCancel(t.Context()), append([]string{"local", "--dir", dir, "--port", "0", "--json"}, args...)...)
+	s.cmd.Env = append(s.cmd.Env, settings...)
 	s.cmd.Stderr = s.log
 	stdout, err := s.cmd.StdoutPipe()
 	if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/motionmill/motionmill/inference"
-	"github.com/motionmill/motionmill/store"
 	"github.com/motionmill/motionmill/worker"
 	"github.com/motionmill/motionmill/worker/pipeline"
 )
@@ -30,6 +28,8 @@ type workFlags struct {
 	grace         time.Duration
 	workDir       string
 	diskBudget    byteSize
+	webhooks      webhookFlags
+	reports       reportFlags
 }
 
 func (f *workFlags) add(cmd *cobra.Command) {
@@ -39,7 +39,7 @@ func (f *workFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.sweepSchedule, "sweep-schedule", "*/7 * * * * *", "when to look at timers: cron, seconds first")
 	flags.DurationVar(&f.lease, "lease", time.Minute, "how long a claim is good without a renewal")
 	flags.DurationVar(&f.beat, "beat", 0, "how often the lease is renewed, with the progress; at most a third of it")
-	flags.Lookup("beat").DefValue = "a third of the lease"
+	flags.Lookup("beat").DefValue = "8s"
 	flags.IntVar(&f.maxAttempts, "max-attempts", 3, "attempts that a job has")
 	flags.DurationVar(&f.grace, "grace", 100*time.Second, "how long running jobs may go on once stopping began")
 	flags.StringVar(&f.workDir, "work-dir", filepath.Join(os.TempDir(), "motionmill"), "folder for files of running jobs")
@@ -70,70 +70,76 @@ func newWorkCommand(between seam) *cobra.Command {
 	var models inferenceFlags
 	var work workFlags
 	var guest guestFlags
+	var private privateFlags
 	cmd := &cobra.Command{
 		Use:   "work",
 		Short: "Run a worker of a stage",
 		Args:  exactArgs(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runWorker(cmd, &stage, &models, &work, &guest, between)
+			return runWorker(cmd, &stage, &models, &work, &guest, &private, between)
 		},
 	}
 	stage.add(cmd)
 	models.add(cmd)
+	addSandboxFlag(cmd)
 	work.add(cmd)
 	guest.add(cmd)
+	private.add(cmd)
+	work.webhooks.addURL(cmd)
+	work.reports.add(cmd)
 	cmd.Flags().Var(&work.diskBudget, "disk-budget", "what files of running jobs may take together: bytes, or a size such as 20GiB; 0 is what is free, less 256MiB")
 	return cmd
 }
 
-func runWorker(cmd *cobra.Command, stageFlags *stageFlags, models *inferenceFlags, flags *workFlags, guestFlags *guestFlags, between seam) error {
+func runWorker(
+	cmd *cobra.Command, stageFlags *stageFlags, models *inferenceFlags, flags *workFlags, guestFlags *guestFlags, private *privateFlags, between seam,
+) error {
 	ctx := cmd.Context()
-	log, err := newLogger(cmd, slog.LevelInfo)
-	if err != nil {
-		return err
-	}
 	if err := errors.Join(flags.check(), guestFlags.check()); err != nil {
 		return err
 	}
-	s, err := stageFlags.open(ctx, log)
+	s, err := openStage(cmd, stageFlags, private, storeTries)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	cfg, err := pipelineConfig(ctx, cmd, models, log)
+	cfg, err := pipelineConfig(ctx, cmd, models, s.log)
 	if err != nil {
 		return err
 	}
 	defer cfg.Engine.Close()
+	measures := s.seen.seesPipeline(&cfg)
 	if err := warm(cfg); err != nil {
 		return err
-	}
-	objects, err := store.New(ctx, store.Config{Tries: storeTries})
-	if err != nil {
-		return missingError{err}
 	}
 	dir, leave, err := ownFolder(flags.workDir)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	guest, err := guestFlags.arrive(ctx, flags.grace, log)
+	report, stopReports, err := flags.reports.open(s, &flags.webhooks)
+	if err != nil {
+		return err
+	}
+	defer stopReports()
+	guest, err := guestFlags.arrive(ctx, flags.grace, s.log, report)
 	if err != nil {
 		return err
 	}
 	runner := &pipeline.Runner{
-		Config: cfg, Store: objects, OutputsBucket: s.outputsBucket, Dir: dir,
+		Config: cfg, Store: s.objects, OutputsBucket: s.outputsBucket, Dir: dir,
 		Disk: pipeline.NewDisk(pipeline.DiskConfig{Dir: flags.workDir, Budget: int64(flags.diskBudget)}),
 	}
 	w, err := between.worker(worker.Config{
 		Name: workerName(guest.Instance()), Capacity: flags.capacity, ClaimSchedule: flags.claimSchedule, SweepSchedule: flags.sweepSchedule,
 		Lease: flags.lease, Beat: flags.beat, MaxAttempts: flags.maxAttempts, Grace: guest.WorkerGrace(),
-		Work: s.work, InProgress: s.inProgress, DeadLetter: s.deadLetter, Ledger: s.ledger, Reader: s.reader(), Logger: log,
-		Runner: runner,
+		Work: s.work, InProgress: s.inProgress, DeadLetter: s.deadLetter, Ledger: s.ledger, Reader: s.reader(), Logger: s.log,
+		Runner: flags.webhooks.runner(runner, s), Meter: measures, Tracer: s.seen.tracer, Report: report,
 	})
 	if err != nil {
 		return usageError{err}
 	}
+	s.seen.seesWorker(w, dir)
 	force := secondSignal(ctx) // Until here a second signal ends the process by itself.
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("start worker: %w", err)
@@ -141,6 +147,7 @@ func runWorker(cmd *cobra.Command, stageFlags *stageFlags, models *inferenceFlag
 	if err := tellReady(); err != nil {
 		return err
 	}
+	s.seen.began()
 	return runUntilForced(ctx, guest, w, force)
 }
 
