@@ -102,7 +102,8 @@ type process struct {
 	wall  time.Duration
 
 	mu    sync.Mutex
-	pid   int // 0 once the child is about to be reaped
+	pid   int  // 0 before the child is started, and once it is about to be reaped
+	gone  bool // then
 	cause error
 
 	readers readers
@@ -158,14 +159,19 @@ func (p *process) run(box *sandbox.Box, cmd *exec.Cmd, failed chan<- error) {
 		failed <- err
 		return
 	}
+	p.mu.Lock()
 	p.child, p.pid = child, cmd.Process.Pid
+	if p.cause != nil { // What it wrote at once was refused.
+		_ = syscall.Kill(-p.pid, syscall.SIGKILL)
+	}
+	p.mu.Unlock()
 	failed <- nil
 	awaitExit(cmd.Process.Pid)
 	// The child is a zombie now, so its number cannot have been given to
 	// another group yet: end whatever is left of it, then forget it.
 	p.mu.Lock()
 	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
-	p.pid = 0
+	p.pid, p.gone = 0, true
 	p.mu.Unlock()
 	_ = cmd.Wait() // the state says all that its error would
 	p.state = cmd.ProcessState
@@ -201,13 +207,15 @@ func (p *process) watch(ctx context.Context) {
 func (p *process) kill(cause error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.pid == 0 {
+	if p.gone {
 		return
 	}
 	if p.cause == nil {
 		p.cause = cause
 	}
-	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
+	if p.pid != 0 { // Else it is starting, and killed then.
+		_ = syscall.Kill(-p.pid, syscall.SIGKILL)
+	}
 }
 
 // wait returns when the child is gone: what it took, and a typed error

@@ -22,6 +22,10 @@ func (s *live) freeze(id string) {
 	}
 }
 
+// bareFFmpeg has no sandbox around ffmpeg. In one it is the first process of its
+// namespace, which a signal from outside cannot crash.
+var bareFFmpeg = []string{"MOTIONMILL_SANDBOX=off"}
+
 // crash has the ffmpegs of a job crash.
 func (s *live) crash(id string) {
 	s.t.Helper()
@@ -65,7 +69,7 @@ func damagedFile(t *testing.T) string {
 // it failed, down to the program's last words; and they can put both back.
 func TestADeadJobTellsItsHistory(t *testing.T) {
 	needParts(t)
-	s := startLocal(t, t.TempDir(), "--capacity", "1", "--max-attempts", "2", "--lease", "3s")
+	s := startLocalWith(t, bareFFmpeg, t.TempDir(), "--capacity", "1", "--max-attempts", "2", "--lease", "3s")
 	id := s.upload(demoFile(t))
 	for fence := range int64(2) {
 		s.await(id, func(j api.Job) bool { return j.State == "running" && j.Fence == fence+1 })
@@ -128,7 +132,7 @@ func wideFile(t *testing.T) string {
 // the last are gone within five seconds.
 func TestCancelOnAnyState(t *testing.T) {
 	needParts(t)
-	s := startLocal(t, t.TempDir(), "--capacity", "2")
+	s := startLocalWith(t, bareFFmpeg, t.TempDir(), "--capacity", "2")
 	demo := demoFile(t)
 	cancel := func(id, from string) {
 		t.Helper()
