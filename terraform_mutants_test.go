@@ -71,7 +71,7 @@ var terraformMutants = []terraformMutant{
 	{"api", "instances open beside the load balancer", "network.tf", "local.alb ? aws_security_group.door[0].id : aws_security_group.api.id", "aws_security_group.api.id", "alb", "not the instances"},
 	{"api", "old TLS", "network.tf", "ELBSecurityPolicy-TLS13-1-2-2021-06", "ELBSecurityPolicy-2016-08", "alb", "TLS 1.2"},
 	{"api", "plain HTTP", "network.tf", `protocol    = "HTTPS"`, `protocol    = "HTTP"`, "alb", "lead on to HTTPS"},
-	{"api", "no password needed", "variables.tf", "var.password_parameter != null || alltrue", "true || alltrue", "open_without_password", "Missing expected failure"},
+	{"api", "no password needed", "variables.tf", "var.password_parameter != null || contains", "true || contains", "open_without_password", "Missing expected failure"},
 	{"api", "password not asked", "nginx.conf.tftpl", "auth_basic_user_file /etc/nginx/motionmill/htpasswd;", "", "instance_with_domain_and_secrets", "Password and certificate"},
 	{"api", "a client says who it is", "nginx.conf.tftpl", `mode == "instance" ? "$remote_addr"`, `mode == "instance" ? "$http_x_forwarded_for"`, "instance", "behind nginx with TLS"},
 	{"api", "results without a signature", "cdn.tf", "    trusted_key_groups         = [aws_cloudfront_key_group.outputs[\"this\"].id]\n", "", "signed", "without a signature"},

@@ -247,6 +247,18 @@ run "open_without_password" {
   expect_failures = [var.allowed_cidrs]
 }
 
+run "open_with_sign_in" {
+  command = plan
+  variables {
+    allowed_cidrs = ["0.0.0.0/0"]
+    environment   = { MOTIONMILL_AUTH_KEYS_URL = "https://login.example.com/keys", MOTIONMILL_AUTH_ISSUER = "https://login.example.com/", MOTIONMILL_AUTH_AUDIENCE = "motionmill" }
+  }
+  assert {
+    condition     = length(aws_vpc_security_group_ingress_rule.people) == 2
+    error_message = "Where people sign in, the API may be open to all."
+  }
+}
+
 run "alb_without_certificate" {
   command = plan
   variables {
