@@ -124,6 +124,7 @@ func (p *process) judge(lines []string) (kind job.Kind, finding, remedy string) 
 		{"Resource temporarily unavailable", job.OutOfMemory, "there was not enough memory for another thread", ""},
 		{"Picture size", job.OverLimit, "a picture is larger than the limit", "Export it with fewer pixels."},
 		{"moov atom not found", job.Corrupt, "its index (moov) is missing: the file is not whole", "Upload it again in full."},
+		{"Changing audio frame properties on the fly", job.Unsupported, "its sound changes its rate or its channels in the middle, as damaged files do", export},
 		{"Invalid data found", job.Corrupt, "its data cannot be read", export},
 		{"error reading header", job.Corrupt, "its header cannot be read", export},
 	} {
