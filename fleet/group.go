@@ -83,7 +83,7 @@ func insist(ctx context.Context, limit time.Duration, call func(context.Context)
 	pauses := backoff{}
 	for {
 		err := call(ctx)
-		if err == nil || !pause(ctx, pauses.next()) {
+		if err == nil || job.Pause(ctx, pauses.next()) != nil {
 			return err
 		}
 	}
@@ -101,16 +101,4 @@ func (b *backoff) next() time.Duration {
 	ceiling := min(firstPause<<min(b.tries, 10), longestPause)
 	b.tries++
 	return ceiling/2 + rand.N(ceiling/2)
-}
-
-// pause waits for d and reports whether ctx is still alive.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

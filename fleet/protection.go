@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/motionmill/motionmill/job"
 )
 
 // busyEvery is how often the worker is asked whether it is busy, which costs it
@@ -34,7 +36,7 @@ type protection struct {
 // enough it leaves the protection as it is.
 func (p *protection) keep(ctx context.Context) {
 	idleSince := time.Now()
-	for pause(ctx, busyEvery) {
+	for job.Pause(ctx, busyEvery) == nil {
 		busy := p.busy()
 		if busy {
 			idleSince = time.Now()

@@ -211,7 +211,7 @@ func (s *stay) startHeartbeats() {
 		level = slog.LevelInfo
 	}
 	s.goBeside("hold the lifecycle hook", func() {
-		for pause(s.beside, heartbeatEvery) {
+		for job.Pause(s.beside, heartbeatEvery) == nil {
 			if err := s.group.heartbeat(s.beside); err != nil && s.beside.Err() == nil {
 				s.cfg.Logger.Log(s.beside, level, "the lifecycle hook may not wait for the worker", keyError, err)
 			}

@@ -166,12 +166,5 @@ func (l *Dynamo) readAll(ctx context.Context, ids []string) (map[string]job.Reco
 
 // rest waits before a request is made for the nth time in vain.
 func rest(ctx context.Context, n int) error {
-	pause := time.NewTimer(10*time.Millisecond + rand.N(min(50*time.Millisecond<<min(n, 10), 2*time.Second)))
-	defer pause.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-pause.C:
-		return nil
-	}
+	return job.Pause(ctx, 10*time.Millisecond+rand.N(min(50*time.Millisecond<<min(n, 10), 2*time.Second)))
 }

@@ -14,6 +14,8 @@ import (
 
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/motionmill/motionmill/job"
 )
 
 // The variables of the SDK that a collector is found by; those with _TRACES_
@@ -70,7 +72,7 @@ func newCollector(getenv func(string) string) (*collector, error) {
 	if protocol := setting("PROTOCOL"); protocol != "" && protocol != "http/protobuf" {
 		return fail("PROTOCOL", protocol, fmt.Errorf("only http/protobuf is spoken, which collectors take at port 4318"))
 	}
-	c := &collector{url: u.String(), client: &http.Client{Timeout: collectWithin}, pause: pause}
+	c := &collector{url: u.String(), client: &http.Client{Timeout: collectWithin}, pause: job.Pause}
 	if c.headers, err = readHeaders(setting("HEADERS")); err != nil {
 		return nil, fmt.Errorf("read %sHEADERS: %w", otlpVariable, err) // Not its value: there are keys in it.
 	}
@@ -166,16 +168,4 @@ func (c *collector) send(ctx context.Context, body []byte) (again bool, err erro
 		again = true
 	}
 	return again, fmt.Errorf("send traces to %s: %s: %q", c.url, response.Status, text)
-}
-
-// pause waits for d or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

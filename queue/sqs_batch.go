@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -95,7 +94,7 @@ func (q *SQS) batch(ctx context.Context, op string, entries []int, total int, as
 		entries = again
 		delay, err := backoff.BackoffDelay(attempt-1, nil)
 		if err == nil {
-			err = pause(ctx, delay)
+			err = job.Pause(ctx, delay)
 		}
 		if err != nil {
 			return permanent, q.failed(ctx, op, err)
@@ -142,15 +141,3 @@ func (r reply) of(i int) *entryError {
 }
 
 func entryName(i, total int) string { return fmt.Sprintf("message %d of %d", i+1, total) }
-
-// pause waits, or returns the error of ctx when that ends first.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}

@@ -1,7 +1,6 @@
 package soak
 
 import (
-	"context"
 	"io"
 	"math/rand/v2"
 	"sync"
@@ -125,16 +124,4 @@ func (d *Dice) Counts() map[Fault]int {
 		counts[fault] = n
 	}
 	return counts
-}
-
-// pause waits for d, or returns the error of ctx when it ends before.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/motionmill/motionmill/job"
 )
 
 // End is how a worker process ended.
@@ -188,7 +190,7 @@ func (f *fleet) log() []End {
 // those that are busy, by name, as a kill of any other tells little.
 func (f *fleet) harass(ctx context.Context, cfg Config, targets func() (busy []string, done int)) {
 	random := newRandom(cfg.Seed + 1)
-	for sent := 0; pause(ctx, cfg.Quiet/2+time.Duration(random.Int64N(int64(cfg.Quiet)))) == nil; {
+	for sent := 0; job.Pause(ctx, cfg.Quiet/2+time.Duration(random.Int64N(int64(cfg.Quiet)))) == nil; {
 		busy, done := targets()
 		if sent > done/cfg.PerSignal {
 			continue

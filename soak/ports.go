@@ -103,7 +103,7 @@ func (d *Dice) call(ctx context.Context, op string, do func() error) error {
 	case Healthy:
 		return do()
 	case Delayed:
-		if err := pause(ctx, delay); err != nil {
+		if err := job.Pause(ctx, delay); err != nil {
 			return err
 		}
 		return do()

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/motionmill/motionmill/job"
 )
 
 // ProxyConfig says what a proxy is before, and how bad it is.
@@ -89,7 +91,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch fault {
 	case Delayed:
-		if pause(r.Context(), delay) != nil {
+		if job.Pause(r.Context(), delay) != nil {
 			hangUp() // Who asked is gone; what was under way is lost with it.
 		}
 	case Dropped:

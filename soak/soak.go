@@ -242,7 +242,7 @@ func (r *run) until(ctx context.Context, step func(context.Context) (bool, error
 			told = time.Now()
 			r.tell(ctx)
 		}
-		if err := pause(ctx, beat); err != nil {
+		if err := job.Pause(ctx, beat); err != nil {
 			return err
 		}
 	}

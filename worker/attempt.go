@@ -155,7 +155,7 @@ func (a *attempt) renewUntil(ctx context.Context, cancel context.CancelCauseFunc
 	go func() {
 		defer close(done)
 		due := time.Now().Add(a.w.Beat - a.sinceRenewal()) // At once after a claim whose reply came late.
-		for pause(beats, min(time.Until(due), a.w.Look)) == nil {
+		for job.Pause(beats, min(time.Until(due), a.w.Look)) == nil {
 			early, age := time.Now().Before(due), a.sinceRenewal()
 			err := a.lookOrRenew(beats, early)
 			if !early && beats.Err() == nil {

@@ -36,20 +36,8 @@ func persist(ctx context.Context, write func() error) error {
 		if err == nil || errors.Is(err, job.ErrConflict) || hopeless || ctx.Err() != nil {
 			return err
 		}
-		if pause(ctx, fullJitter(retryBase, retryLimit, try)) != nil {
+		if job.Pause(ctx, fullJitter(retryBase, retryLimit, try)) != nil {
 			return err
 		}
-	}
-}
-
-// pause waits for d or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
 	}
 }

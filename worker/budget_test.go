@@ -163,7 +163,7 @@ func TestRequestsOfATenMinuteJob(t *testing.T) {
 					if err := hooks.Weigh(1); err != nil {
 						return "", err
 					}
-					return "m", pause(ctx, takes)
+					return "m", job.Pause(ctx, takes)
 				}
 				m := newMeter(s, 1)
 				stop := s.start(m.Worker)
@@ -219,7 +219,7 @@ func TestBusyQueuesShareRequests(t *testing.T) {
 		t.Run(fmt.Sprint(c.messages), func(t *testing.T) {
 			bubble(t, func(t *testing.T, s *stage) {
 				s.runner.do = func(ctx context.Context, _ job.Record, _ job.Hooks) (string, error) {
-					return "m", pause(ctx, 30*time.Second)
+					return "m", job.Pause(ctx, 30*time.Second)
 				}
 				for i := range c.messages {
 					send(t, s.work, event(fmt.Sprint(i)))

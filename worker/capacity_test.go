@@ -65,7 +65,7 @@ func (g *gauge) run(ctx context.Context, rec job.Record, hooks job.Hooks) (strin
 	}
 	g.count(1)
 	defer g.count(-1)
-	if err := pause(ctx, probeTakes); err != nil {
+	if err := job.Pause(ctx, probeTakes); err != nil {
 		return "", err
 	}
 	asked := time.Now()
@@ -89,7 +89,7 @@ func (g *gauge) run(ctx context.Context, rec job.Record, hooks job.Hooks) (strin
 	}
 	g.count(uses - 1)
 	defer g.count(1 - uses)
-	if err = pause(ctx, l.takes); err != nil {
+	if err = job.Pause(ctx, l.takes); err != nil {
 		return "", err
 	}
 	g.mu.Lock()

@@ -209,7 +209,7 @@ func (w *Worker) readSurely(ctx context.Context, id string, rec *job.Record) err
 	last, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() {
-		_ = pause(last, settleTimeout)
+		_ = job.Pause(last, settleTimeout)
 		cancel()
 	})()
 	return persist(last, func() (err error) {

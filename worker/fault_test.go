@@ -65,7 +65,7 @@ func TestStoppingIsInTimeWhileTheLedgerHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
 		s.runner.do = func(ctx context.Context, _ job.Record, _ job.Hooks) (string, error) {
-			return "m", pause(ctx, time.Hour)
+			return "m", job.Pause(ctx, time.Hour)
 		}
 		send(t, s.work, event("a"))
 		slow := &slowLedger{fakeLedger: s.ledger}
@@ -262,7 +262,7 @@ func (l *flakyLedger) Get(ctx context.Context, id string) (job.Record, error) {
 func TestStoppedInTheMiddleOfAClaim(t *testing.T) {
 	bubble(t, func(t *testing.T, s *stage) {
 		s.runner.do = func(ctx context.Context, _ job.Record, _ job.Hooks) (string, error) {
-			return "m", pause(ctx, time.Hour)
+			return "m", job.Pause(ctx, time.Hour)
 		}
 		send(t, s.work, event("a"))
 		stop := s.start(s.worker(func(c *Config) { c.Ledger = &delayedLedger{s.ledger} }))
@@ -275,7 +275,7 @@ func TestStoppedInTheMiddleOfAClaim(t *testing.T) {
 type delayedLedger struct{ *fakeLedger }
 
 func (l *delayedLedger) Put(ctx context.Context, next job.Record, when job.Condition) error {
-	_ = pause(ctx, 5*time.Second)
+	_ = job.Pause(ctx, 5*time.Second)
 	err := l.fakeLedger.Put(ctx, next, when)
 	if ctx.Err() != nil {
 		return ctx.Err() // The reply came to nobody.

@@ -125,7 +125,7 @@ func TestNoGrowthWhileLedgerWritesAreRefused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, s *stage) {
 				s.runner.do = func(ctx context.Context, rec job.Record, _ job.Hooks) (string, error) {
-					err := pause(ctx, c.takes)
+					err := job.Pause(ctx, c.takes)
 					if err == nil && c.fails && rec.Attempt == 1 {
 						err = job.Fail(job.Storage, "fetch", rec.Source.Key, "the store is down", "", nil)
 					}
@@ -170,7 +170,7 @@ func TestNoGrowthWhenAHundredWorkersGiveAJobBack(t *testing.T) {
 		t.Run(life.String(), func(t *testing.T) {
 			bubble(t, func(t *testing.T, s *stage) {
 				s.runner.do = func(ctx context.Context, _ job.Record, _ job.Hooks) (string, error) {
-					return "m", pause(ctx, 2*time.Minute)
+					return "m", job.Pause(ctx, 2*time.Minute)
 				}
 				watched := newCensus(s, "a")
 				send(t, s.work, event("a"))
@@ -214,7 +214,7 @@ func TestNoGrowthWhenAJobIsGivenBackAtOnceAHundredTimes(t *testing.T) {
 func TestNoGrowthBesideASweeperWithoutRoom(t *testing.T) {
 	bubble(t, func(t *testing.T, s *stage) {
 		s.runner.do = func(ctx context.Context, rec job.Record, _ job.Hooks) (string, error) {
-			return "m", pause(ctx, map[string]time.Duration{"busy": 5 * time.Hour, "a": 2 * time.Minute}[rec.Source.Key])
+			return "m", job.Pause(ctx, map[string]time.Duration{"busy": 5 * time.Hour, "a": 2 * time.Minute}[rec.Source.Key])
 		}
 		one := func(c *Config) { c.Grace, c.Capacity = 0, 1 }
 		send(t, s.work, event("busy"))

@@ -86,7 +86,7 @@ func (l *lateLedger) Put(ctx context.Context, next job.Record, when job.Conditio
 		l.last = time.Now()
 	}
 	err := l.fakeLedger.Put(ctx, next, when)
-	_ = pause(ctx, l.slow(next))
+	_ = job.Pause(ctx, l.slow(next))
 	return err
 }
 
@@ -222,7 +222,7 @@ func TestLongLeasesAndDelaysAreWithinTheQueuesLimits(t *testing.T) {
 			if tries++; tries == 1 {
 				return "", job.Fail(job.Storage, "fetch", "a", "the store is down", "", nil)
 			}
-			return "m", pause(ctx, 3*time.Hour)
+			return "m", job.Pause(ctx, 3*time.Hour)
 		}
 		put(s, record(job.Failed, 2, func(r *job.Record) {
 			r.ID, r.Source, r.DueAt = idOf("late"), source("late"), time.Now().Add(30*time.Hour)

@@ -81,7 +81,7 @@ func TestMistake12ASlowDownloadIsNotDoubled(t *testing.T) {
 	bubble(t, func(t *testing.T, s *stage) {
 		s.runner.do = func(ctx context.Context, rec job.Record, hooks job.Hooks) (string, error) {
 			hooks.Report(job.Progress{Step: "fetch", Done: 1, Total: 100})
-			return fmt.Sprint("m", rec.Fence), pause(ctx, 10*time.Minute)
+			return fmt.Sprint("m", rec.Fence), job.Pause(ctx, 10*time.Minute)
 		}
 		send(t, s.work, event("a"))
 		stop := s.start(s.worker(nil))

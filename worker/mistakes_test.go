@@ -89,7 +89,7 @@ func (s *stage) mortal(name string) (l *line, stop func()) {
 
 // lasting makes each run of a job take d.
 func lasting(d time.Duration) func(context.Context, job.Record, job.Hooks) (string, error) {
-	return func(ctx context.Context, _ job.Record, _ job.Hooks) (string, error) { return "m", pause(ctx, d) }
+	return func(ctx context.Context, _ job.Record, _ job.Hooks) (string, error) { return "m", job.Pause(ctx, d) }
 }
 
 // notification is what S3 says of new objects.
@@ -108,7 +108,7 @@ func realReader(c *Config) { c.Reader = queue.NewReader(queue.ReaderConfig{}) }
 func TestMistake02DeletesOnlyTheTimerOfTheJobThatIsThrough(t *testing.T) {
 	bubble(t, func(t *testing.T, s *stage) {
 		s.runner.do = func(ctx context.Context, rec job.Record, _ job.Hooks) (string, error) {
-			return "m", pause(ctx, map[string]time.Duration{"short": 20 * time.Second, "long": 10 * time.Minute}[rec.Source.Key])
+			return "m", job.Pause(ctx, map[string]time.Duration{"short": 20 * time.Second, "long": 10 * time.Minute}[rec.Source.Key])
 		}
 		send(t, s.work, event("long"), event("short"))
 		first, stop := s.mortal("w1")

@@ -30,7 +30,7 @@ func mutantsOfCapacity() []mutant {
 		{name: "one-waits", rule: "at most one claimed job waits for its weight", instead: "any number", file: "worker/units.go",
 			swaps: []swap{{`if !u.beginWait() {`, `if !u.beginWait() && false {`}}},
 		{name: "arrival-order", rule: "units are exchanged in order of arrival", instead: "whoever comes when there is room", file: "worker/units.go",
-			swaps: []swap{{`err := u.sem.Acquire(ctx, int64(more))`, "var err error\n\tfor err == nil && !u.sem.TryAcquire(int64(more)) {\n\t\terr = pause(ctx, 1e9)\n\t}"}}},
+			swaps: []swap{{`err := u.sem.Acquire(ctx, int64(more))`, "var err error\n\tfor err == nil && !u.sem.TryAcquire(int64(more)) {\n\t\terr = job.Pause(ctx, 1e9)\n\t}"}}},
 		{name: "free-while-waiting", rule: "while a job waits nothing is free for others", instead: "what is freed bit by bit counts as free", file: "worker/units.go",
 			swaps: []swap{{"if u.waiting {\n\t\treturn 0\n\t}\n\treturn u.capacity", `return u.capacity`}}},
 		{name: "weight-clamp", rule: "a weight is at most the capacity", instead: "a heavier job never starts", file: "worker/units.go",

@@ -105,7 +105,7 @@ func TestAWorkerWithoutALedgerLeavesItsJobToAnother(t *testing.T) {
 			bubble(t, func(t *testing.T, s *stage) {
 				ended := map[int64]time.Time{}
 				s.runner.do = func(ctx context.Context, rec job.Record, _ job.Hooks) (string, error) {
-					err := pause(ctx, takes)
+					err := job.Pause(ctx, takes)
 					s.runner.mu.Lock()
 					defer s.runner.mu.Unlock()
 					ended[rec.Fence] = time.Now()
@@ -175,7 +175,7 @@ func TestAResultOutlastsAnOutageOfTheLedger(t *testing.T) {
 func TestJobsEndWithoutQueues(t *testing.T) {
 	bubble(t, func(t *testing.T, s *stage) {
 		s.runner.do = func(ctx context.Context, rec job.Record, _ job.Hooks) (string, error) {
-			if err := pause(ctx, 3*time.Minute); err != nil {
+			if err := job.Pause(ctx, 3*time.Minute); err != nil {
 				return "", err
 			}
 			if rec.Source.Key == "bad" {

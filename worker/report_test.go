@@ -160,7 +160,7 @@ func workWithTrap(t *testing.T, s *stage, p *trap, n int) {
 	t.Helper()
 	told := &reports{}
 	s.runner.do = func(ctx context.Context, rec job.Record, _ job.Hooks) (string, error) {
-		return "m-" + rec.ID, pause(ctx, 25*time.Second)
+		return "m-" + rec.ID, job.Pause(ctx, 25*time.Second)
 	}
 	w := s.worker(func(c *Config) {
 		c.Work, c.InProgress, c.DeadLetter = trappedQueue{s.work, p, "work"}, trappedQueue{s.inProgress, p, "in progress"}, trappedQueue{s.dead, p, "dead"}

@@ -106,7 +106,7 @@ func (p *process) call(ctx context.Context, op string, do func() error) error {
 	case "freeze before":
 		p.freeze(100 * time.Second)
 	case "slow":
-		_ = pause(ctx, 5*time.Second) // The call is made although nobody may wait for it any more.
+		_ = job.Pause(ctx, 5*time.Second) // The call is made although nobody may wait for it any more.
 	}
 	if err := p.pass(ctx); err != nil {
 		return err
@@ -209,7 +209,7 @@ func (r processRunner) Run(ctx context.Context, rec job.Record, hooks job.Hooks)
 		}
 	}
 	hooks.Report(job.Progress{Step: "run"})
-	if err := pause(ctx, v.Takes); err != nil {
+	if err := job.Pause(ctx, v.Takes); err != nil {
 		return "", err
 	}
 	r.p.mu.Lock()

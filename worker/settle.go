@@ -164,7 +164,7 @@ func (a *attempt) write(ctx context.Context, next job.Record) bool {
 func (a *attempt) whileNobodyTakes(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(a.w.work, func() {
-		_ = pause(ctx, settleTimeout)
+		_ = job.Pause(ctx, settleTimeout)
 		cancel()
 	})
 	return ctx, func() { stop(); cancel() }

@@ -130,7 +130,7 @@ func TestALostFenceIsLearntOfSoon(t *testing.T) {
 func TestHurryEndsTheGrace(t *testing.T) {
 	bubble(t, func(t *testing.T, s *stage) {
 		s.runner.do = func(ctx context.Context, _ job.Record, _ job.Hooks) (string, error) {
-			return "m", pause(ctx, 24*time.Hour)
+			return "m", job.Pause(ctx, 24*time.Hour)
 		}
 		send(t, s.work, event("a"))
 		w := s.worker(func(c *Config) { c.Grace = time.Hour })

@@ -166,7 +166,7 @@ func TestALongJobKeepsItsLeaseAndShowsProgress(t *testing.T) {
 	bubble(t, func(t *testing.T, s *stage) {
 		s.runner.do = func(ctx context.Context, _ job.Record, hooks job.Hooks) (string, error) {
 			hooks.Report(job.Progress{Step: "analyse", Done: 5, Total: 10})
-			return "m", pause(ctx, 10*time.Minute)
+			return "m", job.Pause(ctx, 10*time.Minute)
 		}
 		send(t, s.work, event("a"))
 		stop := s.start(s.worker(nil))
@@ -183,7 +183,7 @@ func TestALongJobKeepsItsLeaseAndShowsProgress(t *testing.T) {
 func TestStoppingReleasesUnchargedAfterTheGrace(t *testing.T) {
 	bubble(t, func(t *testing.T, s *stage) {
 		s.runner.do = func(ctx context.Context, _ job.Record, _ job.Hooks) (string, error) {
-			return "m", pause(ctx, time.Hour)
+			return "m", job.Pause(ctx, time.Hour)
 		}
 		send(t, s.work, event("a"))
 		stop := s.start(s.worker(nil))
@@ -208,7 +208,7 @@ func TestStoppingReleasesUnchargedAfterTheGrace(t *testing.T) {
 func TestStoppingWithinTheGraceCommits(t *testing.T) {
 	bubble(t, func(t *testing.T, s *stage) {
 		s.runner.do = func(ctx context.Context, _ job.Record, _ job.Hooks) (string, error) {
-			return "m", pause(ctx, 15*time.Second)
+			return "m", job.Pause(ctx, 15*time.Second)
 		}
 		send(t, s.work, event("a"))
 		stop := s.start(s.worker(nil))
@@ -311,7 +311,7 @@ func TestTenJobsOnFourUnits(t *testing.T) {
 			mu.Lock()
 			starts = append(starts, time.Now())
 			mu.Unlock()
-			return "m", pause(ctx, 90*time.Second)
+			return "m", job.Pause(ctx, 90*time.Second)
 		}
 		for i := range 10 {
 			send(t, s.work, event(fmt.Sprint(i)))
@@ -343,7 +343,7 @@ func TestAHeavyJobIsNotStarvedAndOnlyOneWaits(t *testing.T) {
 			if err := hooks.Weigh(max(weights[rec.Source.Key], 1)); err != nil {
 				return "", err
 			}
-			return "m", pause(ctx, 30*time.Second)
+			return "m", job.Pause(ctx, 30*time.Second)
 		}
 		send(t, s.work, event("l1"), event("h1"), event("h2"))
 		for i := range 40 {

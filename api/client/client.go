@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/motionmill/motionmill/api"
+	"github.com/motionmill/motionmill/job"
 )
 
 // Config says which API to talk to.
@@ -295,12 +296,5 @@ func (c *Client) again(ctx context.Context, f func(try int) error) error {
 
 // wait passes between half of d and d, or until ctx ends.
 func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d/2 + random.N(d/2+1))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
+	return job.Pause(ctx, d/2+random.N(d/2+1))
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/motionmill/motionmill/doctable"
 )
 
 // add counts one more outcome.
@@ -27,15 +29,18 @@ const tableStart, tableEnd = "<!-- made by make hostile: -->\n", "<!-- end of wh
 
 // table is the one between the marks of a file.
 type table struct {
-	path string
-	rows []row
+	place doctable.Place
+	rows  []row
 }
 
 // readTable reads the lines of an earlier run.
 func readTable(t *testing.T) *table {
 	t.Helper()
-	made := &table{path: os.Getenv(tableVariable)}
-	_, lines, _ := made.parts(t)
+	made := &table{place: doctable.Place{Document: os.Getenv(tableVariable), First: tableStart, Last: tableEnd}}
+	lines, err := made.place.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, line := range strings.Split(lines, "\n") {
 		cells := strings.Split(line, " | ")
 		if len(cells) != 6 || strings.HasPrefix(line, "| kind") || strings.HasPrefix(line, "| ---") {
@@ -48,17 +53,6 @@ func readTable(t *testing.T) *table {
 		made.rows = append(made.rows, r)
 	}
 	return made
-}
-
-// parts are what the file has before, between and behind the marks.
-func (made *table) parts(t *testing.T) (before, between, after string) {
-	t.Helper()
-	before, rest, found := strings.Cut(string(mustRead(t, made.path)), tableStart)
-	between, after, ended := strings.Cut(rest, tableEnd)
-	if !found || !ended {
-		t.Fatalf("%s lacks the marks %q and %q", made.path, tableStart, tableEnd)
-	}
-	return before, between, after
 }
 
 // put takes the place of the lines that try the same.
@@ -93,8 +87,7 @@ func (made *table) write(t *testing.T) {
 	for _, r := range made.rows {
 		fmt.Fprintf(&text, "| %s | %s | %d | %s | %.1f | %.0f |\n", r.group, r.trick, r.count, r.outcome, r.cpu, r.rss)
 	}
-	before, _, after := made.parts(t) // Somebody may have written there meanwhile.
-	if err := os.WriteFile(made.path, []byte(before+tableStart+text.String()+tableEnd+after), 0o644); err != nil {
+	if err := made.place.Write(text.String()); err != nil {
 		t.Fatal(err)
 	}
 }
