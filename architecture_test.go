@@ -47,6 +47,7 @@ var mayImport = map[string][]string{
 	"fleet":             {"awsclient", "job"},
 	"local":             {"queue", "ledger", "store", "job"},
 	"cloudtest":         {},      // For tests alone: no group names it.
+	"doctable":          {},      // For tests alone, too.
 	"soak":              {"job"}, // For tests alone: no group names it.
 	"cmd":               {anything},
 	"bench":             {anything},

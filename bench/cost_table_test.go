@@ -1,12 +1,15 @@
 package bench
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/motionmill/motionmill/doctable"
 )
 
 const (
@@ -28,24 +31,16 @@ func TestCostTable(t *testing.T) {
 		return
 	}
 	path := os.Getenv(costVariable)
-	document := filepath.Join("..", "docs", "cost.md")
+	place := doctable.Place{Document: cmp.Or(path, filepath.Join("..", "docs", "cost.md")), First: firstLine, Last: lastLine}
 	if path != "" {
-		document = path
-	}
-	old, err := os.ReadFile(document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, rest, found := strings.Cut(string(old), firstLine)
-	table, tail, ended := strings.Cut(rest, lastLine)
-	switch {
-	case !found || !ended:
-		t.Fatalf("%s has no place for the tables: the lines %q and %q", document, firstLine, lastLine)
-	case path != "":
-		if err := os.WriteFile(path, []byte(head+firstLine+"\n"+text+"\n"+lastLine+tail), 0o644); err != nil {
+		if err := place.Write("\n" + text + "\n"); err != nil {
 			t.Fatal(err)
 		}
-	case table != "\n"+text+"\n":
+		return
+	}
+	if table, err := place.Read(); err != nil {
+		t.Fatal(err)
+	} else if table != "\n"+text+"\n" {
 		t.Errorf("the tables of docs/cost.md are not those that are reckoned now; run make cost and read what changed:%s", difference(table, text))
 	}
 }

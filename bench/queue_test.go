@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/motionmill/motionmill/cloudtest"
+	"github.com/motionmill/motionmill/doctable"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/queue"
 )
@@ -271,16 +271,7 @@ func (f figures) write(b *testing.B) {
 	if path == "" {
 		return
 	}
-	old, err := os.ReadFile(path)
-	if err != nil {
-		b.Fatal(err)
-	}
-	head, rest, found := strings.Cut(string(old), queueFirst)
-	_, tail, ended := strings.Cut(rest, queueLast)
-	if !found || !ended {
-		b.Fatalf("%s has no place for the table: the lines %q and %q", path, queueFirst, queueLast)
-	}
-	if err := os.WriteFile(path, []byte(head+queueFirst+"\n"+f.table()+"\n"+queueLast+tail), 0o644); err != nil {
+	if err := (doctable.Place{Document: path, First: queueFirst, Last: queueLast}).Write("\n" + f.table() + "\n"); err != nil {
 		b.Fatal(err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/motionmill/motionmill/doctable"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -216,11 +217,10 @@ func (r matrixRow) cells() []string {
 // writeMatrix writes the table into a document. Rows that were not run this time stay.
 func writeMatrix(t *testing.T, path string, rows []matrixRow) {
 	t.Helper()
-	document := string(read(t, path))
-	before, rest, found := strings.Cut(document, matrixBegin)
-	old, after, ended := strings.Cut(rest, matrixEnd)
-	if !found || !ended {
-		t.Fatalf("%s has no place for the matrix: the lines %q and %q", path, matrixBegin, matrixEnd)
+	place := doctable.Place{Document: path, First: matrixBegin, Last: matrixEnd}
+	old, err := place.Read()
+	if err != nil {
+		t.Fatal(err)
 	}
 	line := func(cells []string) string { return "| " + strings.Join(cells, " | ") + " |\n" }
 	lines := map[string]string{}
@@ -237,7 +237,7 @@ func writeMatrix(t *testing.T, path string, rows []matrixRow) {
 	for _, m := range matrixInputs() {
 		text += lines[m.name]
 	}
-	if err := os.WriteFile(path, []byte(before+matrixBegin+"\n"+text+"\n"+matrixEnd+after), 0o644); err != nil {
+	if err := place.Write("\n" + text + "\n"); err != nil {
 		t.Fatal(err)
 	}
 }

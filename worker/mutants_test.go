@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/motionmill/motionmill/doctable"
 )
 
 // Each rule of the protocol is there because leaving it out loses or doubles a
@@ -60,7 +62,7 @@ const (
 	mutantsVariable = "MOTIONMILL_MUTANTS"
 	// tableOfMutants is the file with the table, between these two lines.
 	tableOfMutants = "docs/protocol.md"
-	tableBegins    = "<!-- mutants: written by make mutants -->"
+	tableBegins    = "<!-- mutants: written by make mutants -->\n"
 	tableEnds      = "<!-- end -->"
 )
 
@@ -128,7 +130,8 @@ func TestMutants(t *testing.T) {
 		t.Logf("%s is left as it is: not every mutant was tried and caught", tableOfMutants)
 		return
 	}
-	if err := writeBetween(filepath.Join(root, tableOfMutants), table.String()+"\n"); err != nil {
+	place := doctable.Place{Document: filepath.Join(root, tableOfMutants), First: tableBegins, Last: tableEnds}
+	if err := place.Write(table.String() + "\n"); err != nil {
 		t.Error(err)
 	}
 }
@@ -159,20 +162,6 @@ func soundness(t *testing.T) {
 }
 
 func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
-
-// writeBetween puts text between the two lines that are meant for it.
-func writeBetween(file, text string) error {
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	head, rest, begins := strings.Cut(string(raw), tableBegins)
-	_, tail, ends := strings.Cut(rest, tableEnds)
-	if !begins || !ends {
-		return fmt.Errorf("%s has no place for the table: it lacks %q and %q", file, tableBegins, tableEnds)
-	}
-	return os.WriteFile(file, []byte(head+tableBegins+"\n"+text+tableEnds+tail), 0o644)
-}
 
 // stint is one run of a test binary.
 type stint struct {

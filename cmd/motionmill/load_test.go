@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/motionmill/motionmill/api"
+	"github.com/motionmill/motionmill/doctable"
 )
 
 const (
@@ -203,13 +204,7 @@ func (l *load) tell(t *testing.T, many crowd, length time.Duration, before, afte
 	if path == "" || t.Failed() {
 		return
 	}
-	text := string(readFile(t, path))
-	head, rest, found := strings.Cut(text, loadFirst)
-	_, tail, ended := strings.Cut(rest, loadLast)
-	if !found || !ended {
-		t.Fatalf("%s has no place for the table", path)
-	}
-	if err := os.WriteFile(path, []byte(head+loadFirst+table+loadLast+tail), 0o600); err != nil {
+	if err := (doctable.Place{Document: path, First: loadFirst, Last: loadLast}).Write(table); err != nil {
 		t.Fatal(err)
 	}
 }
