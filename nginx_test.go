@@ -19,6 +19,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/motionmill/motionmill/cloudtest"
 )
 
 // nginxAt runs a real nginx with the configuration that the module api gives its
@@ -26,11 +28,11 @@ import (
 // limits lowered. It returns nginx's address, which speaks TLS.
 func nginxAt(t *testing.T, upstream string) string {
 	t.Helper()
-	dir, address := t.TempDir(), freeAddress(t)
+	dir, address := t.TempDir(), cloudtest.FreeAddress(t)
 	certificate(t, dir)
 	conf := strings.NewReplacer(
 		"listen 443 ssl http2 default_server", "listen "+address+" ssl http2 default_server",
-		"listen 80 default_server", "listen "+freeAddress(t),
+		"listen 80 default_server", "listen "+cloudtest.FreeAddress(t),
 		"/etc/nginx/motionmill/", dir+"/", "http://127.0.0.1:8080", upstream, "limit_conn clients 100", "limit_conn clients 4", "_timeout 10s", "_timeout 1s",
 	).Replace(rendered(t, `{mode="instance", password=false}`))
 	whole := fmt.Sprintf("pid %[1]s/pid; error_log stderr; daemon off; events {} http { access_log off;\n"+
@@ -40,7 +42,7 @@ func nginxAt(t *testing.T, upstream string) string {
 		t.Fatal(err)
 	}
 	var said bytes.Buffer
-	cmd := exec.Command(nginxProgram(t), "-p", dir, "-c", path)
+	cmd := exec.Command(cloudtest.Program(t, "nginx"), "-p", dir, "-c", path)
 	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -95,29 +97,6 @@ func certificate(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 	}
-}
-
-// nginxProgram finds nginx, or skips the test.
-func nginxProgram(t *testing.T) string {
-	t.Helper()
-	cache, _ := os.UserCacheDir() // Without one there is nothing in it.
-	for _, name := range []string{"nginx", "/usr/sbin/nginx", filepath.Join(cache, "motionmill", "testtools", "bin", "nginx")} {
-		if program, err := exec.LookPath(name); err == nil {
-			return program
-		}
-	}
-	t.Skip("no nginx here; scripts/setup.sh test fetches it where it may")
-	return ""
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func awaitListener(t *testing.T, address string) {

@@ -41,10 +41,7 @@ type server struct {
 // start starts the server and returns the settings that reach it.
 func (s server) start(t testing.TB) aws.Config {
 	t.Helper()
-	path, err := find(s.program)
-	if err != nil {
-		t.Skipf("%v; run scripts/setup.sh test", err)
-	}
+	path := Program(t, s.program)
 	for try := 1; ; try++ {
 		settings, err := s.try(t, path)
 		if err == nil {
@@ -54,6 +51,28 @@ func (s server) start(t testing.TB) aws.Config {
 			t.Fatalf("start %s: %v", s.program, err)
 		}
 	}
+}
+
+// Program returns the path of a program that tests need: the pinned one that
+// scripts/setup.sh installed, or any. The test is skipped where there is none.
+func Program(t testing.TB, name string) string {
+	t.Helper()
+	path, err := find(name)
+	if err != nil {
+		t.Skipf("%v; run scripts/setup.sh test", err)
+	}
+	return path
+}
+
+// FreeAddress returns an address of 127.0.0.1, with its port, that nobody
+// listens on now.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	port, err := freePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return net.JoinHostPort(host, port)
 }
 
 // find returns the path of an installed program: the pinned one that

@@ -9,15 +9,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/motionmill/motionmill/cloudtest"
 )
 
 // TestPlayback plays a presentation in Chromium through hls.js: from the lowest
 // rung to the highest, a seek, and on to the end, without a stall or a gap.
 func TestPlayback(t *testing.T) {
-	player, err := exec.LookPath("hlsplay")
-	if err != nil {
-		t.Skipf("needs hls.js, which scripts/setup.sh test fetches: %v", err)
-	}
+	player := cloudtest.Program(t, "hlsplay")
 	browser, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Skipf("needs Chromium: %v", err)

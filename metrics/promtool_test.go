@@ -6,22 +6,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/motionmill/motionmill/cloudtest"
 )
 
 // promtool runs the tool of the real Prometheus, where it is installed.
 func promtool(t *testing.T, input string, args ...string) (output string, err error) {
 	t.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(cache, "motionmill", "testtools", "bin", "promtool")
-	if _, err := os.Stat(path); err != nil {
-		if path, err = exec.LookPath("promtool"); err != nil {
-			t.Skip("promtool is not installed; run scripts/setup.sh test")
-		}
-	}
-	command := exec.Command(path, args...)
+	command := exec.Command(cloudtest.Program(t, "promtool"), args...)
 	command.Stdin = strings.NewReader(input)
 	out, err := command.CombinedOutput()
 	return string(out), err

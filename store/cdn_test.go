@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/motionmill/motionmill/cloudtest"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/store"
 )
@@ -54,11 +55,7 @@ func keyFile(t *testing.T, pkcs8 bool) string {
 // TestCDNSignsAsBotocore holds our URLs against those of AWS's SDK for Python,
 // with keys of either form and names that need escaping.
 func TestCDNSignsAsBotocore(t *testing.T) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Skip(err)
-	}
-	python := filepath.Join(cache, "motionmill", "testtools", "bin", "python3")
+	python := cloudtest.Program(t, "python3")
 	if out, err := exec.Command(python, "-c", "import botocore, cryptography").CombinedOutput(); err != nil {
 		t.Skipf("no Python with botocore, which scripts/setup.sh test installs: %v %s", err, out)
 	}

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/motionmill/motionmill/cloudtest"
 )
 
 const (
@@ -124,10 +126,7 @@ func elsewhere(t *testing.T) string {
 // TestPageInABrowser uses the page in Chromium: testdata/page has the steps.
 func TestPageInABrowser(t *testing.T) {
 	needParts(t)
-	drive, err := exec.LookPath("pagedrive")
-	if err != nil {
-		t.Skipf("needs Playwright, which scripts/setup.sh test fetches: %v", err)
-	}
+	drive := cloudtest.Program(t, "pagedrive")
 	browser, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Skipf("needs Chromium: %v", err)

@@ -163,14 +163,3 @@ func TestTheDefaultPortIsAWish(t *testing.T) {
 		t.Errorf("%s/metrics: %d", url, status)
 	}
 }
-
-// freeListen returns an address that nobody listens on now.
-func freeListen(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/motionmill/motionmill/cloudtest"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -25,16 +26,7 @@ type prometheus struct {
 // startPrometheus has it scrape addresses five times a second.
 func startPrometheus(t *testing.T, addresses ...string) *prometheus {
 	t.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(cache, "motionmill", "testtools", "bin", "prometheus")
-	if _, err := os.Stat(path); err != nil {
-		if path, err = exec.LookPath("prometheus"); err != nil {
-			t.Skip("prometheus is not installed; run scripts/setup.sh test")
-		}
-	}
+	path := cloudtest.Program(t, "prometheus")
 	dir := t.TempDir()
 	read := func(name string) string {
 		text, err := os.ReadFile(filepath.Join("../../packaging/observe", name))
@@ -56,7 +48,7 @@ func startPrometheus(t *testing.T, addresses ...string) *prometheus {
 		t.Fatalf("prometheus.yml is not as this test expects it:\n%s", config)
 	}
 	write("prometheus.yml", config)
-	listen := freeListen(t)
+	listen := cloudtest.FreeAddress(t)
 	p := &prometheus{url: "http://" + listen}
 	p.running = startProcess(t, exec.CommandContext(t.Context(), path, "--config.file", filepath.Join(dir, "prometheus.yml"),
 		"--storage.tsdb.path", filepath.Join(dir, "data"), "--web.listen-address", listen, "--log.level", "warn"))
@@ -97,7 +89,7 @@ func (p *prometheus) fires(alert string, want bool) {
 func TestPrometheusFiresAlerts(t *testing.T) {
 	s := newSite(t)
 	_, _, api := s.serve()
-	listen := freeListen(t)
+	listen := cloudtest.FreeAddress(t)
 	p := startPrometheus(t, strings.TrimPrefix(api, "http://"), listen)
 	p.fires("MotionmillDown", true) // The worker's port.
 	if state := p.alerts()["MotionmillNoWorker"]; state != "" {
