@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"net/http"
 	"net/url"
 
 	"github.com/motionmill/motionmill/api"
@@ -13,28 +12,13 @@ import (
 // Deliveries goes through the webhooks that have not been delivered, of a job
 // or, with "", of all, the dead first, page by page. An error ends it.
 func (c *Client) Deliveries(ctx context.Context, job string) iter.Seq2[api.Delivery, error] {
-	return func(yield func(api.Delivery, error) bool) {
-		query := url.Values{}
-		if job != "" {
-			query.Set("job", job)
-		}
-		for {
-			var page api.DeliveryList
-			if err := c.call(ctx, http.MethodGet, "/v1/deliveries?"+query.Encode(), nil, &page); err != nil {
-				yield(api.Delivery{}, fmt.Errorf("list the webhooks: %w", err))
-				return
-			}
-			for _, d := range page.Deliveries {
-				if !yield(d, nil) {
-					return
-				}
-			}
-			if page.Cursor == "" {
-				return
-			}
-			query.Set("cursor", page.Cursor)
-		}
+	query := url.Values{}
+	if job != "" {
+		query.Set("job", job)
 	}
+	return pages(ctx, c, "list the webhooks", "/v1/deliveries", query, func(page api.DeliveryList) ([]api.Delivery, string) {
+		return page.Deliveries, page.Cursor
+	})
 }
 
 // Redeliver has a dead webhook tried for another day.

@@ -86,36 +86,19 @@ func (c *Client) Discard(ctx context.Context, ids ...string) (int, error) {
 // Jobs goes through the jobs that f selects, newest first, page by page. An
 // error ends it.
 func (c *Client) Jobs(ctx context.Context, f Filter) iter.Seq2[api.Job, error] {
-	return func(yield func(api.Job, error) bool) {
-		query := url.Values{}
-		if f.Page > 0 {
-			query.Set("limit", strconv.Itoa(f.Page))
-		}
-		if f.Profile != "" {
-			query.Set("profile", f.Profile)
-		}
-		var states []string
-		for _, s := range f.States {
-			states = append(states, string(s))
-		}
-		if len(states) > 0 {
-			query.Set("state", strings.Join(states, ","))
-		}
-		for {
-			var page api.JobList
-			if err := c.call(ctx, http.MethodGet, "/v1/jobs?"+query.Encode(), nil, &page); err != nil {
-				yield(api.Job{}, fmt.Errorf("list the jobs: %w", err))
-				return
-			}
-			for _, j := range page.Jobs {
-				if !yield(j, nil) {
-					return
-				}
-			}
-			if page.Cursor == "" {
-				return
-			}
-			query.Set("cursor", page.Cursor)
-		}
+	query := url.Values{}
+	if f.Page > 0 {
+		query.Set("limit", strconv.Itoa(f.Page))
 	}
+	if f.Profile != "" {
+		query.Set("profile", f.Profile)
+	}
+	var states []string
+	for _, s := range f.States {
+		states = append(states, string(s))
+	}
+	if len(states) > 0 {
+		query.Set("state", strings.Join(states, ","))
+	}
+	return pages(ctx, c, "list the jobs", "/v1/jobs", query, func(page api.JobList) ([]api.Job, string) { return page.Jobs, page.Cursor })
 }
