@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -50,23 +49,7 @@ func listDeliveries(cmd *cobra.Command, c *client.Client, id string) error {
 }
 
 func newRedeliverCommand(server *serverFlag) *cobra.Command {
-	var all bool
-	cmd := &cobra.Command{
-		Use:   "redeliver [ID…]",
-		Short: "Try dead webhooks for another day: those named, or every one",
-		RunE: func(cmd *cobra.Command, ids []string) error {
-			if all == (len(ids) > 0) {
-				return usageError{errors.New("redeliver: name deliveries, or say --all")}
-			}
-			c, err := server.client()
-			if err != nil {
-				return err
-			}
-			return reached(redeliver(cmd, c, ids))
-		},
-	}
-	cmd.Flags().BoolVar(&all, "all", false, "every dead webhook")
-	return cmd
+	return newNamedOrAllCommand(server, "redeliver", "deliveries", "Try dead webhooks for another day: those named, or every one", "every dead webhook", redeliver)
 }
 
 // redeliver has the named webhooks tried again; none named stands for every dead one.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -205,23 +204,7 @@ func retryJob(cmd *cobra.Command, c *client.Client, id string) error {
 }
 
 func newRedriveCommand(server *serverFlag) *cobra.Command {
-	var all bool
-	cmd := &cobra.Command{
-		Use:   "redrive [ID…]",
-		Short: "Put dead jobs back: those named, or every one",
-		RunE: func(cmd *cobra.Command, ids []string) error {
-			if all == (len(ids) > 0) {
-				return usageError{errors.New("redrive: name jobs, or say --all")}
-			}
-			c, err := server.client()
-			if err != nil {
-				return err
-			}
-			return reached(redrive(cmd, c, ids))
-		},
-	}
-	cmd.Flags().BoolVar(&all, "all", false, "every dead job")
-	return cmd
+	return newNamedOrAllCommand(server, "redrive", "jobs", "Put dead jobs back: those named, or every one", "every dead job", redrive)
 }
 
 // redrive puts the named jobs back; none named stands for every dead one.
