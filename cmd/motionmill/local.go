@@ -139,7 +139,7 @@ func answers(url string) func(context.Context) error {
 func passedFlags(cmd *cobra.Command) []string {
 	var env []string
 	for _, name := range []string{
-		"models-dir", "provider", "require-gpu", "ort-library", "sandbox", "capacity", "claim-schedule", "sweep-schedule", "lease", "beat",
+		"models-dir", "provider", "require-gpu", "ort-library", "sandbox", "capacity", "capacity-file", "claim-schedule", "sweep-schedule", "lease", "beat",
 		"max-attempts", "grace", "work-dir", "log-level", "log-format", "users",
 	} {
 		if f := cmd.Flags().Lookup(name); f != nil && f.Changed {

@@ -47,7 +47,7 @@ func newRoot(between seam) *cobra.Command {
 	root.PersistentFlags().String("env-file", "", "file of settings, NAME=value, that the environment does not hold; default .env where there is one")
 	root.PersistentFlags().Bool("json", false, "print machine-readable lines on stdout, and log JSON")
 	root.AddCommand(newRunCommand(), newLocalCommand(), newServeCommand(), newWorkCommand(between), newObjectsCommand(),
-		newSubmitCommand(), newJobsCommand(), newUsersCommand(), newModelsCommand(), newDoctorCommand(), newVersionCommand())
+		newSubmitCommand(), newJobsCommand(), newUsersCommand(), newModelsCommand(), newBenchCommand(), newDoctorCommand(), newVersionCommand())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	strictCompletion(root)
 	bindEnvironment(root)

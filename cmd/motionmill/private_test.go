@@ -61,7 +61,7 @@ func (s *site) serve(args ...string) (api *running, public, private string) {
 func TestProcessesShowThemselves(t *testing.T) {
 	s := newSite(t)
 	_, public, private := s.serve()
-	w := s.worker("--listen-private", "127.0.0.1:0", "--capacity", "3")
+	w := s.worker("--listen-private", "127.0.0.1:0", "--capacity-file", capacityFile(t, measured(3)))
 	worker := w.private()
 	w.until("the worker is ready", func() bool { status, _ := get(t, worker+"/readyz"); return status == http.StatusOK })
 

@@ -76,7 +76,7 @@ func (s *site) worker(args ...string) *running {
 	s.t.Helper()
 	ready := filepath.Join(s.t.TempDir(), "ready")
 	s.t.Setenv(readyFile, ready)
-	w := s.start(append([]string{"work", "--capacity", "1", "--claim-schedule", "* * * * * *", "--work-dir", filepath.Join(s.stage.Dir, "work")}, args...)...)
+	w := s.start(append([]string{"work", "--capacity-file", capacityFile(s.t, measured(1)), "--claim-schedule", "* * * * * *", "--work-dir", filepath.Join(s.stage.Dir, "work")}, args...)...)
 	w.until("the worker is ready", func() bool { _, err := os.Stat(ready); return err == nil })
 	return w
 }

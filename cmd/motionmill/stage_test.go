@@ -54,7 +54,7 @@ func program(ctx context.Context, args ...string) *exec.Cmd {
 		}
 	}
 	// The race detector's second at the exit of every process adds up here.
-	cmd.Env = append(cmd.Env, asMotionmill+"=1", "MOTIONMILL_MODELS_DIR=", "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append(cmd.Env, asMotionmill+"=1", "MOTIONMILL_MODELS_DIR=", "MOTIONMILL_CAPACITY_FILE=", "GORACE=atexit_sleep_ms=0")
 	return cmd
 }
 

@@ -20,6 +20,7 @@ import (
 // workFlags are the settings of a worker.
 type workFlags struct {
 	capacity      int
+	capacityFile  string
 	claimSchedule string
 	sweepSchedule string
 	lease         time.Duration
@@ -35,6 +36,7 @@ type workFlags struct {
 func (f *workFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.IntVar(&f.capacity, "capacity", inference.CPUs(), "units of work that may run at once")
+	addCapacityFile(cmd, &f.capacityFile)
 	flags.StringVar(&f.claimSchedule, "claim-schedule", "*/5 * * * * *", "when to look for work: cron, seconds first")
 	flags.StringVar(&f.sweepSchedule, "sweep-schedule", "*/7 * * * * *", "when to look at timers: cron, seconds first")
 	flags.DurationVar(&f.lease, "lease", time.Minute, "how long a claim is good without a renewal")
@@ -103,6 +105,10 @@ func runWorker(
 		return err
 	}
 	defer s.close()
+	capacity, err := flags.capacityOf(cmd, s.log)
+	if err != nil {
+		return err
+	}
 	cfg, err := pipelineConfig(ctx, cmd, models, s.log)
 	if err != nil {
 		return err
@@ -131,7 +137,7 @@ func runWorker(
 		Disk: pipeline.NewDisk(pipeline.DiskConfig{Dir: flags.workDir, Budget: int64(flags.diskBudget)}),
 	}
 	w, err := between.worker(worker.Config{
-		Name: workerName(guest.Instance()), Capacity: flags.capacity, ClaimSchedule: flags.claimSchedule, SweepSchedule: flags.sweepSchedule,
+		Name: workerName(guest.Instance()), Capacity: capacity, ClaimSchedule: flags.claimSchedule, SweepSchedule: flags.sweepSchedule,
 		Lease: flags.lease, Beat: flags.beat, MaxAttempts: flags.maxAttempts, Grace: guest.WorkerGrace(),
 		Work: s.work, InProgress: s.inProgress, DeadLetter: s.deadLetter, Ledger: s.ledger, Reader: s.reader(), Logger: s.log,
 		Runner: flags.webhooks.runner(runner, s), Meter: measures, Tracer: s.seen.tracer, Report: report,

@@ -102,7 +102,7 @@ func TestWeight(t *testing.T) {
 	}
 	for _, c := range cases {
 		info := media.Info{Width: c.width, Height: c.height, FrameRate: c.rate}
-		if got := weight(info, profiles[c.profile]); got != c.want {
+		if got := Weight(info, profiles[c.profile]); got != c.want {
 			t.Errorf("%d×%d at %g for %s weighs %d, want %d", c.width, c.height, c.rate, c.profile, got, c.want)
 		}
 	}

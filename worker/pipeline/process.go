@@ -82,7 +82,7 @@ func (c Config) process(ctx context.Context, from upload, dir string, profile Pr
 	if err := room.Extend(estimateOutputs(info, profile) + stepBytes(steps, info)); err != nil {
 		return made, err
 	}
-	if err := hooks.Weigh(weight(info, profile)); err != nil {
+	if err := hooks.Weigh(Weight(info, profile)); err != nil {
 		return made, err
 	}
 	analyser, choice, analyserVersion, err := c.Engine.Analyser(profile)
@@ -134,10 +134,10 @@ func (c Config) leave(room *Room) {
 	}
 }
 
-// weight is how many units a job needs: one for each ten million pixels that
+// Weight is how many units a job needs: one for each ten million pixels that
 // it has to move a second (a 640×480 picture at 30 frames is nine million),
 // and half as many when it is only transcoded.
-func weight(info media.Info, profile Profile) int {
+func Weight(info media.Info, profile Profile) int {
 	const pixelsPerUnit = 10e6
 	rate := info.FrameRate
 	if rate <= 0 {
