@@ -5,7 +5,7 @@ GOVULNCHECK   := v1.8.0
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/motionmill
 tools := $(cache)/tools/$(GOLANGCI_LINT)-$(GOVULNCHECK)
 
-.PHONY: help demo test crash mutants soak load model cost matrix hostile fuzz openapi lint bench bench-pose bench-queue build setup clean
+.PHONY: help demo test crash mutants soak load memory model cost matrix hostile fuzz openapi lint bench bench-pose bench-queue build setup clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,10 @@ bench-pose: ## measure the pose alone beside ONNX Runtime alone and rtmlib, whic
 bench-queue: ## measure no-op jobs beside sqs-consumer on ElasticMQ; writes the tables of docs/performance.md
 	@scripts/setup.sh bench
 	MOTIONMILL_QUEUE_TABLE=$(CURDIR)/docs/performance.md go test -run '^$$' -bench '^BenchmarkQueue$$' -benchtime 1x -timeout 30m ./bench
+
+memory: ## an hour of video, and what it holds in memory minute by minute; writes the table of docs/performance.md
+	@scripts/setup.sh run
+	MOTIONMILL_MEMORY_TABLE=$(CURDIR)/docs/performance.md go test -run '^$$' -bench '^BenchmarkMemory$$' -benchtime 1x -timeout 120m ./bench
 
 load: ## two hundred clients for two minutes, while a worker runs; writes the table of docs/performance.md
 	@scripts/setup.sh run

@@ -36,7 +36,7 @@ func BenchmarkPose(b *testing.B) {
 	var whole, alone, peers, perORT, perCPU, perPeer []float64
 	for b.Loop() {
 		began := processorTime(b)
-		seconds, decoding, stats := p.whole(b)
+		seconds, decoding, stats := analysed(b, p.tools, p.analyser, p.video)
 		between := processorTime(b)
 		bare := p.alone(b, stats)
 		perCPU = append(perCPU, (processorTime(b)-between)/(between-began+decoding))
@@ -146,44 +146,6 @@ func processorTime(b *testing.B) float64 {
 		b.Fatal(err)
 	}
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano()).Seconds()
-}
-
-// whole takes the video's file to the poses of its frames. decoding is the CPU
-// seconds of ffmpeg.
-func (p *poseBench) whole(b *testing.B) (seconds, decoding float64, stats inference.Stats) {
-	began := time.Now()
-	info, err := p.tools.Probe(b.Context(), p.video, media.DefaultLimits())
-	if err != nil {
-		b.Fatal(err)
-	}
-	width, height := media.FrameSize(info, 640)
-	d, err := p.tools.Decode(b.Context(), media.DecodePlan{
-		Input: p.video, Info: info, Dir: b.TempDir(), Frames: true, FrameWidth: width, FrameHeight: height,
-		Deadline: time.Hour, Threads: runtime.NumCPU(),
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	seen := 0
-	stats, err = p.analyser.Analyse(b.Context(), inference.Video{
-		Width: info.Width, Height: info.Height, FrameWidth: width, FrameHeight: height, Parallel: runtime.NumCPU(),
-	}, func(pix []byte) (int, float64, error) {
-		frame, err := d.Next(pix)
-		return frame.Index, frame.Time.Seconds(), err
-	}, func(r inference.Result) error {
-		seen += len(r.People)
-		return nil
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	usage, err := d.Wait()
-	if err != nil {
-		b.Fatal(err)
-	}
-	seconds = time.Since(began).Seconds()
-	b.Logf("%d frames, %d poses, %.2f s of ffmpeg, %+v", stats.Frames, seen, usage.CPU.Seconds(), stats.Models)
-	return seconds, usage.CPU.Seconds(), stats
 }
 
 // alone runs the same number of inferences on an input that is ready, as many
