@@ -1,6 +1,7 @@
 # What people and machines do with the project. Each target sets up what it needs.
 GOLANGCI_LINT := v2.15.0
 GOVULNCHECK   := v1.8.0
+OAPI_CODEGEN  := v2.8.2
 
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/motionmill
 tools := $(cache)/tools/$(GOLANGCI_LINT)-$(GOVULNCHECK)
@@ -54,8 +55,10 @@ matrix: ## send files of every kind through everything that is made of a video, 
 cost: ## reckon what requests and a minute of video cost; writes docs/cost.md
 	MOTIONMILL_COST_TABLE=$(CURDIR)/docs/cost.md go test -count=1 -v -run '^TestCostTable$$' ./bench
 
-openapi: ## write the description of the API anew, api/testdata/openapi.json, from the code
+openapi: ## write the description of the API anew, api/testdata/openapi.json, from the code, and api/client/wire from it
 	go test -count=1 -run '^TestOpenAPIIsAsItWas$$' ./api -update
+	cd api/client/wire && go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@$(OAPI_CODEGEN) \
+		-config generate.yaml -o wire.go ../../testdata/openapi.json
 
 lint: $(tools)/golangci-lint $(tools)/govulncheck ## lint, and look for known vulnerabilities
 	$(tools)/golangci-lint run ./...
