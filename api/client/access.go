@@ -3,56 +3,60 @@ package client
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"net/url"
 	"time"
 
-	"github.com/motionmill/motionmill/api"
+	"github.com/motionmill/motionmill/api/client/wire"
 )
 
 // Login signs in with a name and a password. The access token is for Config.Token.
-func (c *Client) Login(ctx context.Context, name, password string) (api.SignedIn, error) {
-	var session api.SignedIn
-	err := c.call(ctx, http.MethodPost, "/v1/auth/login", api.SignIn{Name: name, Password: password}, &session)
-	return session, err
+func (c *Client) Login(ctx context.Context, name, password string) (SignedIn, error) {
+	resp, err := c.calls.LoginWithResponse(ctx, wire.SignIn{Name: name, Password: password})
+	if err != nil {
+		return SignedIn{}, err
+	}
+	return answered(resp, resp.JSON200)
 }
 
 // Refresh exchanges a refresh token, which is then used up, for new tokens.
-func (c *Client) Refresh(ctx context.Context, refresh string) (api.SignedIn, error) {
-	var session api.SignedIn
-	err := c.call(ctx, http.MethodPost, "/v1/auth/refresh", api.RefreshRequest{RefreshToken: refresh}, &session)
-	return session, err
+func (c *Client) Refresh(ctx context.Context, refresh string) (SignedIn, error) {
+	resp, err := c.calls.RefreshWithResponse(ctx, nil, wire.RefreshRequest{RefreshToken: refresh})
+	if err != nil {
+		return SignedIn{}, err
+	}
+	return answered(resp, resp.JSON200)
 }
 
 // Logout ends the session of a refresh token.
 func (c *Client) Logout(ctx context.Context, refresh string) error {
-	return c.call(ctx, http.MethodPost, "/v1/auth/logout", api.RefreshRequest{RefreshToken: refresh}, nil)
+	_, err := c.calls.LogoutWithResponse(ctx, nil, wire.RefreshRequest{RefreshToken: refresh})
+	return err
 }
 
 // WhoAmI tells whom the token stands for.
-func (c *Client) WhoAmI(ctx context.Context) (api.Caller, error) {
-	var who api.Caller
-	err := c.call(ctx, http.MethodGet, "/v1/auth/me", nil, &who)
-	return who, err
+func (c *Client) WhoAmI(ctx context.Context) (Caller, error) {
+	resp, err := c.calls.WhoAmIWithResponse(ctx)
+	if err != nil {
+		return Caller{}, err
+	}
+	return answered(resp, resp.JSON200)
 }
 
 // Share makes a link that lets others read one job, for a while; 0 is the
 // stage's own choice.
-func (c *Client) Share(ctx context.Context, id string, within time.Duration) (api.ShareLink, error) {
-	var link api.ShareLink
-	request := api.ShareRequest{ExpiresInS: int64(within.Seconds())}
-	if err := c.call(ctx, http.MethodPost, "/v1/jobs/"+url.PathEscape(id)+"/shares", request, &link); err != nil {
-		return link, fmt.Errorf("share job %s: %w", id, err)
+func (c *Client) Share(ctx context.Context, id string, within time.Duration) (ShareLink, error) {
+	resp, err := c.calls.ShareJobWithResponse(ctx, id, wire.ShareRequest{ExpiresInSeconds: int64(within.Seconds())})
+	if err != nil {
+		return ShareLink{}, fmt.Errorf("share job %s: %w", id, err)
 	}
-	return link, nil
+	return answered(resp, resp.JSON201)
 }
 
 // Play asks for the cookie with which a player fetches a job's files, for
 // clients whose transport keeps cookies.
-func (c *Client) Play(ctx context.Context, id string) (api.PlaybackGrant, error) {
-	var grant api.PlaybackGrant
-	if err := c.call(ctx, http.MethodPost, "/v1/jobs/"+url.PathEscape(id)+"/playback", nil, &grant); err != nil {
-		return grant, fmt.Errorf("play job %s: %w", id, err)
+func (c *Client) Play(ctx context.Context, id string) (PlaybackGrant, error) {
+	resp, err := c.calls.PlayJobWithResponse(ctx, id)
+	if err != nil {
+		return PlaybackGrant{}, fmt.Errorf("play job %s: %w", id, err)
 	}
-	return grant, nil
+	return answered(resp, resp.JSON200)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"github.com/motionmill/motionmill/api"
 	"github.com/motionmill/motionmill/api/apitest"
 	"github.com/motionmill/motionmill/api/client"
+	"github.com/motionmill/motionmill/api/client/wire"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -225,7 +227,7 @@ func TestUploadRefusals(t *testing.T) {
 	s := newStage(t, func(c *api.Config) { c.MaxBytes = 3 })
 	_, err := s.UploadFile(t.Context(), writeFile(t, "a.mp4", []byte("video")), "", nil)
 	var p *client.Problem
-	if !errors.As(err, &p) || p.Status != 413 || p.Type != api.ProblemPrefix+"too-large" || !strings.Contains(err.Error(), "at most 3") {
+	if !errors.As(err, &p) || p.Status != 413 || p.Type != client.ProblemPrefix+"too-large" || !strings.Contains(err.Error(), "at most 3") {
 		t.Errorf("error is %v", err)
 	}
 	for path, want := range map[string]string{
@@ -273,6 +275,28 @@ func TestAnswersThatAreNotFromTheAPI(t *testing.T) {
 	}
 }
 
+// A page that asks for a sign-in, as networks of hotels have, is no answer.
+func TestAnswersThatAreNotAsDescribed(t *testing.T) {
+	for _, body := range []string{"<html>Welcome</html>", `{"jobs":`} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if body[0] == '{' {
+				w.Header().Set("Content-Type", "application/json")
+			}
+			_, _ = io.WriteString(w, body)
+		}))
+		defer server.Close()
+		c, _ := client.New(client.Config{URL: server.URL, Tries: 1})
+		for _, err := range c.Jobs(t.Context(), client.Filter{}) {
+			if err == nil || !strings.HasPrefix(err.Error(), "list the jobs: ") {
+				t.Errorf("%s: error is %v", body, err)
+			}
+		}
+		if up, err := c.CreateUpload(t.Context(), client.NewUpload{Name: "a.mp4"}); err == nil || !strings.Contains(err.Error(), "a.mp4: ") {
+			t.Errorf("%s: upload %v, error is %v", body, up, err)
+		}
+	}
+}
+
 func record(id string, state job.State) job.Record {
 	return job.Record{ID: id, Profile: "trainer", State: state, Fence: 1, Attempt: 1, Source: job.Source{Bucket: "up", Key: "uploads/a.mp4"}}
 }
@@ -287,7 +311,7 @@ func TestJobs(t *testing.T) {
 		s.ledger.Set(rec)
 	}
 	var got []string
-	for j, err := range s.Jobs(t.Context(), client.Filter{States: []job.State{job.Dead, job.Queued}, Page: 2, Profile: "trainer"}) {
+	for j, err := range s.Jobs(t.Context(), client.Filter{States: []client.JobState{wire.JobStateDead, wire.JobStateQueued}, Page: 2, Profile: "trainer"}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -320,8 +344,8 @@ func TestJobs(t *testing.T) {
 func TestWatchThroughACut(t *testing.T) {
 	s := newStage(t)
 	s.ledger.Set(record("j1", job.Queued))
-	var seen []string
-	final, err := s.Watch(t.Context(), "j1", func(j api.Job) {
+	var seen []client.JobState
+	final, err := s.Watch(t.Context(), "j1", func(j client.Job) {
 		if len(seen) == 0 || seen[len(seen)-1] != j.State {
 			seen = append(seen, j.State)
 			switch j.State {
@@ -333,7 +357,7 @@ func TestWatchThroughACut(t *testing.T) {
 			}
 		}
 	})
-	if err != nil || final.State != "cancelled" || !slices.Equal(seen, []string{"queued", "running", "cancelled"}) {
+	if err != nil || final.State != "cancelled" || !slices.Equal(seen, []client.JobState{"queued", "running", "cancelled"}) {
 		t.Errorf("saw %v, ended with %s, %v", seen, final.State, err)
 	}
 }
@@ -347,7 +371,7 @@ func TestWatchGivesUp(t *testing.T) {
 	}
 	s.ledger.Set(record("j1", job.Running))
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err = s.Watch(ctx, "j1", func(api.Job) { cancel() })
+	_, err = s.Watch(ctx, "j1", func(client.Job) { cancel() })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v", err)
 	}

@@ -11,13 +11,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
 
-	"github.com/motionmill/motionmill/job"
+	"github.com/motionmill/motionmill/api/client/wire"
 )
 
 // maxManifest bounds the manifest that is read into memory, in bytes.
@@ -43,7 +42,7 @@ func (c *Client) Download(ctx context.Context, id, dir string, progress func(don
 	if err != nil {
 		return fmt.Errorf("download job %s: %w", id, err)
 	}
-	if j.State != string(job.Succeeded) {
+	if j.State != wire.JobStateSucceeded {
 		return fmt.Errorf("download job %s: it is %s; only a job that has succeeded has files", id, j.State)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // results are for everyone who may look into the folder
@@ -112,16 +111,8 @@ func (c *Client) manifest(ctx context.Context, id string) ([]byte, error) {
 // File asks for one file of a job's result and follows the redirect to the
 // store, to which no token of the API's goes. The caller closes the body.
 func (c *Client) File(ctx context.Context, id, file string) (io.ReadCloser, error) {
-	parts := strings.Split(file, "/")
-	for i := range parts {
-		parts[i] = url.PathEscape(parts[i])
-	}
-	req, err := c.request(ctx, http.MethodGet, "/v1/jobs/"+url.PathEscape(id)+"/files/"+strings.Join(parts, "/"), nil)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Accept-Encoding", "identity") // the bytes as they are stored, .gz included
-	resp, err := c.send(c.direct, req)
+	// The bytes as they are stored, .gz included.
+	resp, err := c.files.GetFile(ctx, id, file, nil, wanting("Accept-Encoding", "identity"), withFolders)
 	if err != nil || resp.StatusCode < http.StatusMultipleChoices {
 		return bodyOf(resp), err // The API sends some files itself.
 	}
@@ -130,12 +121,30 @@ func (c *Client) File(ctx context.Context, id, file string) (io.ReadCloser, erro
 	if err != nil {
 		return nil, fmt.Errorf("read where %s of job %s is: %w", file, id, err)
 	}
-	if req, err = http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil); err != nil {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	if err != nil {
 		return nil, fmt.Errorf("make a request for %s: %w", file, err)
 	}
 	req.Header.Set("Accept-Encoding", "identity")
-	stored, err := c.do(req)
+	stored, err := c.send(c.http, req)
 	return bodyOf(stored), err
+}
+
+// withFolders has the slashes of a file's path, which is the end of the URL's,
+// be slashes.
+func withFolders(_ context.Context, req *http.Request) error {
+	escaped := req.URL.EscapedPath()
+	file := strings.LastIndexByte(escaped, '/') + 1
+	req.URL.RawPath = escaped[:file] + strings.ReplaceAll(escaped[file:], "%2F", "/")
+	return nil
+}
+
+// wanting sets a header of a request.
+func wanting(name, value string) wire.RequestEditorFn {
+	return func(_ context.Context, req *http.Request) error {
+		req.Header.Set(name, value)
+		return nil
+	}
 }
 
 func bodyOf(resp *http.Response) io.ReadCloser {

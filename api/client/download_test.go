@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -51,10 +52,15 @@ func TestDownload(t *testing.T) {
 		}
 		return 0
 	}
+	var asked []string
+	s.seen = func(r *http.Request) { asked = append(asked, r.URL.EscapedPath()) }
 	var m meter
 	dir := filepath.Join(t.TempDir(), "new", "folder")
 	if err := s.Download(t.Context(), "j1", dir, m.tell); err != nil {
 		t.Fatal(err)
+	}
+	if want := "/v1/jobs/j1/files/hls/360p/a%20b.m4s"; !slices.Contains(asked, want) { // Caches in front know folders.
+		t.Errorf("asked for %q, want %s among them", asked, want)
 	}
 	found := 0
 	err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
@@ -111,6 +117,7 @@ func TestDownloadStaysInItsFolder(t *testing.T) {
 	// The API refuses such a manifest itself; the client must not rely on it.
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/jobs/j1", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(`{"id":"j1","state":"succeeded"}`))
 	})
 	mux.HandleFunc("GET /v1/jobs/j1/files/{path...}", func(w http.ResponseWriter, _ *http.Request) {

@@ -3,29 +3,33 @@ package client
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"net/url"
 	"time"
 
-	"github.com/motionmill/motionmill/api"
+	"github.com/motionmill/motionmill/api/client/wire"
 )
 
 // CreateImport asks the stage to fetch a video from a server.
-func (c *Client) CreateImport(ctx context.Context, source api.NewImport) (api.Import, error) {
-	var started api.Import
-	if err := c.post(ctx, "/v1/imports", source, &started); err != nil {
+func (c *Client) CreateImport(ctx context.Context, source NewImport) (Import, error) {
+	started, err := once(ctx, c, func(key *string) (Import, error) {
+		resp, err := c.calls.CreateImportWithResponse(ctx, &wire.CreateImportParams{IdempotencyKey: key}, source)
+		if err != nil {
+			return Import{}, err
+		}
+		return answered(resp, resp.JSON202)
+	})
+	if err != nil {
 		return started, fmt.Errorf("ask for an import: %w", err)
 	}
 	return started, nil
 }
 
 // Import asks how far an import is.
-func (c *Client) Import(ctx context.Context, id string) (api.Import, error) {
-	var state api.Import
-	if err := c.call(ctx, http.MethodGet, "/v1/imports/"+url.PathEscape(id), nil, &state); err != nil {
-		return state, fmt.Errorf("ask for import %s: %w", id, err)
+func (c *Client) Import(ctx context.Context, id string) (Import, error) {
+	resp, err := c.calls.GetImportWithResponse(ctx, id)
+	if err != nil {
+		return Import{}, fmt.Errorf("ask for import %s: %w", id, err)
 	}
-	return state, nil
+	return answered(resp, resp.JSON200)
 }
 
 // WaitImport waits until an import has been fetched, and fails when it could
@@ -33,7 +37,7 @@ func (c *Client) Import(ctx context.Context, id string) (api.Import, error) {
 // while that is unknown.
 func (c *Client) WaitImport(ctx context.Context, id string, progress func(done, total int64)) error {
 	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
-		var state api.Import
+		var state Import
 		err := c.again(ctx, func(int) error {
 			var err error
 			state, err = c.Import(ctx, id)
@@ -42,9 +46,9 @@ func (c *Client) WaitImport(ctx context.Context, id string, progress func(done, 
 		switch {
 		case err != nil:
 			return err
-		case state.State == api.ImportReceived:
+		case state.State == wire.ImportStateReceived:
 			return nil
-		case state.State == api.ImportFailed && state.Error != nil:
+		case state.State == wire.ImportStateFailed && state.Error != nil:
 			return fmt.Errorf("import %s: %s: %s", id, state.Error.Kind, state.Error.Message)
 		}
 		if progress != nil && state.Bytes > 0 {

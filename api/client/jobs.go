@@ -4,101 +4,114 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"net/http"
-	"net/url"
-	"strconv"
-	"strings"
 
-	"github.com/motionmill/motionmill/api"
-	"github.com/motionmill/motionmill/job"
+	"github.com/motionmill/motionmill/api/client/wire"
 )
 
 // Filter selects jobs for a list; empty fields select all.
 type Filter struct {
-	States  []job.State
+	States  []JobState
 	Profile string
 	// Page is how many jobs one request asks for, 1 to 200. Default: 50.
 	Page int
 }
 
 // Job reads one job, with its files once it has succeeded.
-func (c *Client) Job(ctx context.Context, id string) (api.Job, error) {
-	return c.jobCall(ctx, http.MethodGet, id, "")
+func (c *Client) Job(ctx context.Context, id string) (Job, error) {
+	resp, err := c.calls.GetJobWithResponse(ctx, id)
+	if err != nil {
+		return Job{}, err
+	}
+	return answered(resp, resp.JSON200)
 }
 
 // Cancel cancels a job that is not final.
-func (c *Client) Cancel(ctx context.Context, id string) (api.Job, error) {
-	return c.jobCall(ctx, http.MethodPost, id, "/cancel")
+func (c *Client) Cancel(ctx context.Context, id string) (Job, error) {
+	return once(ctx, c, func(key *string) (Job, error) {
+		resp, err := c.calls.CancelJobWithResponse(ctx, id, &wire.CancelJobParams{IdempotencyKey: key})
+		if err != nil {
+			return Job{}, err
+		}
+		return answered(resp, resp.JSON202)
+	})
 }
 
 // Retry has a dead or cancelled job tried again. The job is returned as it
 // still stands; its state changes when a worker has read the message.
-func (c *Client) Retry(ctx context.Context, id string) (api.Job, error) {
-	return c.jobCall(ctx, http.MethodPost, id, "/retry")
-}
-
-func (c *Client) jobCall(ctx context.Context, method, id, action string) (api.Job, error) {
-	var j api.Job
-	path := "/v1/jobs/" + url.PathEscape(id) + action
-	if method == http.MethodPost {
-		return j, c.post(ctx, path, nil, &j)
-	}
-	return j, c.call(ctx, method, path, nil, &j)
+func (c *Client) Retry(ctx context.Context, id string) (Job, error) {
+	return once(ctx, c, func(key *string) (Job, error) {
+		resp, err := c.calls.RetryJobWithResponse(ctx, id, &wire.RetryJobParams{IdempotencyKey: key})
+		if err != nil {
+			return Job{}, err
+		}
+		return answered(resp, resp.JSON202)
+	})
 }
 
 // Redrive puts the named jobs back, all or none, and returns how many.
 func (c *Client) Redrive(ctx context.Context, ids ...string) (int, error) {
-	return c.redrive(ctx, api.RedriveRequest{Jobs: ids})
+	return c.redrive(ctx, wire.RedriveRequest{Jobs: ids})
 }
 
 // RedriveAll puts every dead job back and returns how many.
 func (c *Client) RedriveAll(ctx context.Context) (int, error) {
-	return c.redrive(ctx, api.RedriveRequest{All: true})
+	return c.redrive(ctx, wire.RedriveRequest{All: true})
 }
 
-func (c *Client) redrive(ctx context.Context, request api.RedriveRequest) (int, error) {
-	var answer api.Redriven
-	if err := c.post(ctx, "/v1/redrive", request, &answer); err != nil {
+func (c *Client) redrive(ctx context.Context, request wire.RedriveRequest) (int, error) {
+	done, err := once(ctx, c, func(key *string) (wire.Redriven, error) {
+		resp, err := c.calls.RedriveWithResponse(ctx, &wire.RedriveParams{IdempotencyKey: key}, request)
+		if err != nil {
+			return wire.Redriven{}, err
+		}
+		return answered(resp, resp.JSON202)
+	})
+	if err != nil {
 		return 0, fmt.Errorf("redrive: %w", err)
 	}
-	return answer.Count, nil
+	return int(done.Count), nil
 }
 
 // Unreadable gives the oldest messages that no worker could read, and how many
 // there are.
-func (c *Client) Unreadable(ctx context.Context) (api.Unreadable, error) {
-	var found api.Unreadable
-	if err := c.call(ctx, http.MethodGet, "/v1/unreadable", nil, &found); err != nil {
-		return api.Unreadable{}, fmt.Errorf("list the unreadable messages: %w", err)
+func (c *Client) Unreadable(ctx context.Context) (Unreadable, error) {
+	resp, err := c.calls.ListUnreadableWithResponse(ctx, nil)
+	if err != nil {
+		return Unreadable{}, fmt.Errorf("list the unreadable messages: %w", err)
 	}
-	return found, nil
+	return answered(resp, resp.JSON200)
 }
 
 // Discard throws unreadable messages away, by id, and returns how many.
 func (c *Client) Discard(ctx context.Context, ids ...string) (int, error) {
-	var answer api.Discarded
-	if err := c.post(ctx, "/v1/unreadable/discard", api.DiscardRequest{Messages: ids}, &answer); err != nil {
+	done, err := once(ctx, c, func(key *string) (wire.Discarded, error) {
+		resp, err := c.calls.DiscardUnreadableWithResponse(ctx, &wire.DiscardUnreadableParams{IdempotencyKey: key}, wire.DiscardRequest{Messages: ids})
+		if err != nil {
+			return wire.Discarded{}, err
+		}
+		return answered(resp, resp.JSON200)
+	})
+	if err != nil {
 		return 0, fmt.Errorf("discard messages: %w", err)
 	}
-	return answer.Count, nil
+	return int(done.Count), nil
 }
 
 // Jobs goes through the jobs that f selects, newest first, page by page. An
 // error ends it.
-func (c *Client) Jobs(ctx context.Context, f Filter) iter.Seq2[api.Job, error] {
-	query := url.Values{}
-	if f.Page > 0 {
-		query.Set("limit", strconv.Itoa(f.Page))
+func (c *Client) Jobs(ctx context.Context, f Filter) iter.Seq2[Job, error] {
+	query := wire.ListJobsParams{Limit: given(int64(f.Page)), Profile: given(f.Profile)}
+	if len(f.States) > 0 {
+		query.State = &f.States
 	}
-	if f.Profile != "" {
-		query.Set("profile", f.Profile)
-	}
-	var states []string
-	for _, s := range f.States {
-		states = append(states, string(s))
-	}
-	if len(states) > 0 {
-		query.Set("state", strings.Join(states, ","))
-	}
-	return pages(ctx, c, "list the jobs", "/v1/jobs", query, func(page api.JobList) ([]api.Job, string) { return page.Jobs, page.Cursor })
+	return pages("list the jobs", func(cursor *string) ([]Job, string, error) {
+		query := query
+		query.Cursor = cursor
+		resp, err := c.calls.ListJobsWithResponse(ctx, &query)
+		if err != nil {
+			return nil, "", err
+		}
+		page, err := answered(resp, resp.JSON200)
+		return page.Jobs, page.Cursor, err
+	})
 }

@@ -1,39 +1,41 @@
 package client
 
 import (
-	"context"
 	"fmt"
 	"iter"
-	"maps"
-	"net/http"
-	"net/url"
 )
 
-// pages goes through a list of the API, page by page; parts gives what a page
-// holds and the cursor of the next, "" on the last. An error, which says what was
-// done, ends it.
-func pages[Page, Item any](
-	ctx context.Context, c *Client, what, path string, query url.Values, parts func(Page) ([]Item, string),
-) iter.Seq2[Item, error] {
+// pages goes through a list of the API, page by page: get asks for the page
+// behind a cursor, nil for the first, and gives what it holds and the cursor of
+// the next, "" on the last. An error, which says what was done, ends it.
+func pages[Item any](what string, get func(cursor *string) ([]Item, string, error)) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
-		query := maps.Clone(query) // It may be gone through again, from the start.
+		var cursor *string // It may be gone through again, from the start.
 		for {
-			var page Page
-			if err := c.call(ctx, http.MethodGet, path+"?"+query.Encode(), nil, &page); err != nil {
+			items, next, err := get(cursor)
+			if err != nil {
 				var none Item
 				yield(none, fmt.Errorf("%s: %w", what, err))
 				return
 			}
-			items, cursor := parts(page)
 			for _, item := range items {
 				if !yield(item, nil) {
 					return
 				}
 			}
-			if cursor == "" {
+			if next == "" {
 				return
 			}
-			query.Set("cursor", cursor)
+			cursor = &next
 		}
 	}
+}
+
+// given is nil for what is left out of a query.
+func given[T comparable](value T) *T {
+	var none T
+	if value == none {
+		return nil
+	}
+	return &value
 }

@@ -14,8 +14,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/motionmill/motionmill/api"
 )
 
 // keptFor is how long an upload that was broken off can be gone on with; stores
@@ -54,15 +52,15 @@ func (c *Client) bookmarkFor(file string, info os.FileInfo, profile string) (boo
 
 // load returns the upload that was begun; false when there is none. A note that
 // cannot be read is no reason not to upload.
-func (b bookmark) load() (api.Upload, bool) {
-	var up api.Upload
+func (b bookmark) load() (Upload, bool) {
+	var up Upload
 	text, err := os.ReadFile(b.path)
 	return up, err == nil && json.Unmarshal(text, &up) == nil && len(up.Parts) > 0
 }
 
 // save notes an upload, without its URLs, which are as good as a password.
-func (b bookmark) save(up api.Upload) error {
-	up.Parts = append([]api.UploadPart(nil), up.Parts...)
+func (b bookmark) save(up Upload) error {
+	up.Parts = append([]UploadPart(nil), up.Parts...)
 	for i := range up.Parts {
 		up.Parts[i].URL, up.Parts[i].Headers = "", nil
 	}
@@ -96,14 +94,14 @@ func (b bookmark) tidy() {
 }
 
 // goOn sends a large file, and what is left of it where it was begun before.
-func (c *Client) goOn(ctx context.Context, file *os.File, info os.FileInfo, profile string, begin func() (api.Upload, error), count *counter) (api.Upload, error) {
+func (c *Client) goOn(ctx context.Context, file *os.File, info os.FileInfo, profile string, begin func() (Upload, error), count *counter) (Upload, error) {
 	mark, err := c.bookmarkFor(file.Name(), info, profile)
 	if err != nil {
-		return api.Upload{}, err
+		return Upload{}, err
 	}
 	mark.tidy()
 	up, begun := mark.load()
-	have := map[int]string{}
+	have := map[int64]string{}
 	if begun {
 		have, err = c.arrived(ctx, file, up)
 		var p *Problem
@@ -135,14 +133,14 @@ func (c *Client) goOn(ctx context.Context, file *os.File, info os.FileInfo, prof
 
 // arrived gives the receipts of the parts that the store has as the file has
 // them now, by number.
-func (c *Client) arrived(ctx context.Context, file io.ReaderAt, up api.Upload) (map[int]string, error) {
+func (c *Client) arrived(ctx context.Context, file io.ReaderAt, up Upload) (map[int64]string, error) {
 	stored, err := c.ListParts(ctx, up)
 	if err != nil {
 		return nil, err
 	}
-	have := map[int]string{}
+	have := map[int64]string{}
 	for _, part := range stored {
-		if part.Number < 1 || part.Number > len(up.Parts) || part.Bytes != up.Parts[part.Number-1].Bytes {
+		if part.Number < 1 || part.Number > int64(len(up.Parts)) || part.Bytes != up.Parts[part.Number-1].Bytes {
 			continue
 		}
 		offset := int64(0)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -14,6 +15,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -195,7 +197,7 @@ func TestImports(t *testing.T) {
 		_, _ = io.WriteString(w, "video")
 	}))
 	t.Cleanup(from.Close)
-	started, err := s.CreateImport(t.Context(), api.NewImport{URL: from.URL + "/a.mp4"})
+	started, err := s.CreateImport(t.Context(), client.NewImport{URL: from.URL + "/a.mp4"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +207,7 @@ func TestImports(t *testing.T) {
 	if body, _ := s.store.Body("up", started.Key); string(body) != "video" {
 		t.Errorf("the object is %q", body)
 	}
-	if started, err = s.CreateImport(t.Context(), api.NewImport{URL: from.URL + "/gone"}); err != nil {
+	if started, err = s.CreateImport(t.Context(), client.NewImport{URL: from.URL + "/gone"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.WaitImport(t.Context(), started.ID, nil); err == nil || !strings.Contains(err.Error(), "source_gone") {
@@ -259,6 +261,7 @@ func TestTheClientCoversTheDescription(t *testing.T) {
 	var mu sync.Mutex
 	made := map[string]bool{}
 	ctx := t.Context()
+	described := describedCalls(t, s)
 	answer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		made[r.Method+" "+r.URL.Path] = true
@@ -268,7 +271,12 @@ func TestTheClientCoversTheDescription(t *testing.T) {
 			_, _ = io.WriteString(w, "event: job\ndata: {\"id\":\"I\",\"state\":\"dead\"}\n\n")
 			return
 		}
-		w.Header().Set("Content-Type", "application/json")
+		for _, call := range described {
+			if call.pattern.MatchString(r.Method + " " + r.URL.Path) {
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(call.status)
+			}
+		}
 		_, _ = io.WriteString(w, `{"state":"dead"}`)
 	}))
 	t.Cleanup(answer.Close)
@@ -276,16 +284,16 @@ func TestTheClientCoversTheDescription(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	up := api.Upload{CompleteURL: "/v1/uploads/I/complete?upload=u", AbortURL: "/v1/uploads/I/abort?upload=u", PartsURL: "/v1/uploads/I/parts?upload=u"}
+	up := client.Upload{ID: "I", CompleteURL: "/v1/uploads/I/complete?upload=u", AbortURL: "/v1/uploads/I/abort?upload=u", PartsURL: "/v1/uploads/I/parts?upload=u"}
 	calls := map[string]func() error{
-		"create-upload":   func() error { _, err := c.CreateUpload(ctx, api.NewUpload{}); return err },
+		"create-upload":   func() error { _, err := c.CreateUpload(ctx, client.NewUpload{}); return err },
 		"get-upload":      func() error { _, err := c.UploadState(ctx, "I"); return err },
 		"complete-upload": func() error { _, err := c.CompleteUpload(ctx, up, nil); return err },
 		"abort-upload":    func() error { return c.AbortUpload(ctx, up) },
 		"sign-parts":      func() error { _, err := c.SignParts(ctx, up, nil); return err },
 		"list-parts":      func() error { _, err := c.ListParts(ctx, up); return err },
 		"pre-signed-url":  func() error { _, err := c.PresignedURL(ctx, "a"); return err },
-		"create-import":   func() error { _, err := c.CreateImport(ctx, api.NewImport{}); return err },
+		"create-import":   func() error { _, err := c.CreateImport(ctx, client.NewImport{}); return err },
 		"get-import":      func() error { _, err := c.Import(ctx, "I"); return err },
 		"list-jobs": func() error {
 			for _, err := range c.Jobs(ctx, client.Filter{}) {
@@ -327,7 +335,7 @@ func TestTheClientCoversTheDescription(t *testing.T) {
 	} {
 		calls[name] = call
 	}
-	described := describedCalls(t, s)
+	left := maps.Clone(described)
 	for name, call := range calls {
 		mu.Lock()
 		clear(made)
@@ -335,15 +343,15 @@ func TestTheClientCoversTheDescription(t *testing.T) {
 		if err := call(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		pattern, known := described[name]
+		want, known := described[name]
 		if !known {
 			t.Errorf("%s is in no description", name)
-		} else if !slices.ContainsFunc(slices.Collect(keysOf(made)), pattern.MatchString) {
-			t.Errorf("%s made the calls %v, not %v", name, made, pattern)
+		} else if !slices.ContainsFunc(slices.Collect(keysOf(made)), want.pattern.MatchString) {
+			t.Errorf("%s made the calls %v, not %v", name, made, want.pattern)
 		}
-		delete(described, name)
+		delete(left, name)
 	}
-	for name := range described {
+	for name := range left {
 		t.Errorf("no method of the client makes the call %s", name)
 	}
 }
@@ -358,11 +366,16 @@ func keysOf(m map[string]bool) func(yield func(string) bool) {
 	}
 }
 
-// describedCalls gives each operation of the OpenAPI document by its id, as a
-// pattern of method and path.
-func describedCalls(t *testing.T, s *stage) map[string]*regexp.Regexp {
+// describedCall is what a call is recognised by, and the status of its answer.
+type describedCall struct {
+	pattern *regexp.Regexp // of method and path
+	status  int
+}
+
+// describedCalls gives each operation of the OpenAPI document by its id.
+func describedCalls(t *testing.T, s *stage) map[string]describedCall {
 	t.Helper()
-	found := map[string]*regexp.Regexp{}
+	found := map[string]describedCall{}
 	for route, item := range s.api.Paths() {
 		value := reflect.ValueOf(item).Elem()
 		for _, method := range []string{"Get", "Post", "Put", "Delete", "Patch"} {
@@ -370,8 +383,14 @@ func describedCalls(t *testing.T, s *stage) map[string]*regexp.Regexp {
 			if op.IsNil() {
 				continue
 			}
-			pattern := regexp.MustCompile(`\\\{[a-z]+\\\}`).ReplaceAllString(regexp.QuoteMeta(route), ".+")
-			found[op.Elem().FieldByName("OperationID").String()] = regexp.MustCompile(fmt.Sprintf("^%s %s$", strings.ToUpper(method), pattern))
+			route := regexp.MustCompile(`\\\{[a-z]+\\\}`).ReplaceAllString(regexp.QuoteMeta(route), "[^/]+")
+			call := describedCall{pattern: regexp.MustCompile(fmt.Sprintf("^%s %s$", strings.ToUpper(method), strings.Replace(route, "files/[^/]+", "files/.+", 1)))}
+			for _, status := range op.Elem().FieldByName("Responses").MapKeys() {
+				if code, err := strconv.Atoi(status.String()); err == nil && code < 300 {
+					call.status = code
+				}
+			}
+			found[op.Elem().FieldByName("OperationID").String()] = call
 		}
 	}
 	return found

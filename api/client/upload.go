@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,13 +13,19 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/motionmill/motionmill/api"
+	"github.com/motionmill/motionmill/api/client/wire"
 )
 
 // CreateUpload asks for a place to upload one file to.
-func (c *Client) CreateUpload(ctx context.Context, file api.NewUpload) (api.Upload, error) {
-	var up api.Upload
-	if err := c.post(ctx, "/v1/uploads", file, &up); err != nil {
+func (c *Client) CreateUpload(ctx context.Context, file NewUpload) (Upload, error) {
+	up, err := once(ctx, c, func(key *string) (Upload, error) {
+		resp, err := c.calls.CreateUploadWithResponse(ctx, &wire.CreateUploadParams{IdempotencyKey: key}, file)
+		if err != nil {
+			return Upload{}, err
+		}
+		return answered(resp, resp.JSON201)
+	})
+	if err != nil {
 		return up, fmt.Errorf("ask for an upload of %s: %w", file.Name, err)
 	}
 	return up, nil
@@ -32,26 +37,26 @@ func (c *Client) CreateUpload(ctx context.Context, file api.NewUpload) (api.Uplo
 //
 // With a ResumeDir, an upload in parts that breaks off fails with *Broken, and
 // the next call for the same unchanged file sends what has not arrived.
-func (c *Client) UploadFile(ctx context.Context, path, profile string, progress func(done, total int64)) (api.Upload, error) {
+func (c *Client) UploadFile(ctx context.Context, path, profile string, progress func(done, total int64)) (Upload, error) {
 	file, err := os.Open(path) //nolint:gosec // the caller's own file
 	if err != nil {
-		return api.Upload{}, fmt.Errorf("upload: %w", err)
+		return Upload{}, fmt.Errorf("upload: %w", err)
 	}
 	defer func() { _ = file.Close() }() // only read
 	info, err := file.Stat()
 	switch {
 	case err != nil:
-		return api.Upload{}, fmt.Errorf("upload: %w", err)
+		return Upload{}, fmt.Errorf("upload: %w", err)
 	case !info.Mode().IsRegular():
-		return api.Upload{}, fmt.Errorf("upload %s: it is not a file", path)
+		return Upload{}, fmt.Errorf("upload %s: it is not a file", path)
 	case info.Size() == 0:
-		return api.Upload{}, fmt.Errorf("upload %s: the file is empty", path)
+		return Upload{}, fmt.Errorf("upload %s: the file is empty", path)
 	}
 	count := &counter{total: info.Size(), tell: progress}
-	begin := func() (api.Upload, error) {
-		return c.CreateUpload(ctx, api.NewUpload{Name: filepath.Base(path), Bytes: info.Size(), Type: typeOf(path), Profile: profile})
+	begin := func() (Upload, error) {
+		return c.CreateUpload(ctx, NewUpload{Name: filepath.Base(path), Bytes: info.Size(), Type: typeOf(path), Profile: profile})
 	}
-	var up api.Upload
+	var up Upload
 	if c.resume == "" {
 		if up, err = begin(); err == nil && len(up.Parts) > 0 {
 			err = c.sendPartsOrAbort(ctx, file, up, count)
@@ -69,7 +74,7 @@ func (c *Client) UploadFile(ctx context.Context, path, profile string, progress 
 }
 
 // sendPartsOrAbort sends all parts; an upload that cannot be ended is thrown away.
-func (c *Client) sendPartsOrAbort(ctx context.Context, file io.ReaderAt, up api.Upload, count *counter) error {
+func (c *Client) sendPartsOrAbort(ctx context.Context, file io.ReaderAt, up Upload, count *counter) error {
 	err := c.sendParts(ctx, file, up, nil, count)
 	if err == nil {
 		return nil
@@ -79,20 +84,25 @@ func (c *Client) sendPartsOrAbort(ctx context.Context, file io.ReaderAt, up api.
 
 // PresignedURL is the older form of CreateUpload: a URL for a plain PUT.
 func (c *Client) PresignedURL(ctx context.Context, name string) (string, error) {
-	var answer api.PresignedURL
-	err := c.post(ctx, "/video/pre-signed-url", map[string]string{"filename": name}, &answer)
-	return answer.URL, err
+	signed, err := once(ctx, c, func(key *string) (wire.PresignedURL, error) {
+		resp, err := c.calls.PreSignedURLWithResponse(ctx, &wire.PreSignedURLParams{IdempotencyKey: key}, wire.PreSignedURLJSONRequestBody{Filename: name})
+		if err != nil {
+			return wire.PresignedURL{}, err
+		}
+		return answered(resp, resp.JSON200)
+	})
+	return signed.URL, err
 }
 
 // sendWhole puts the file in one request. After a lost reply the store says
 // that the object exists already, which is then what was wanted.
-func (c *Client) sendWhole(ctx context.Context, file io.ReaderAt, up api.Upload, count *counter) error {
+func (c *Client) sendWhole(ctx context.Context, file io.ReaderAt, up Upload, count *counter) error {
 	return c.again(ctx, func(try int) error {
 		_, err := c.put(ctx, up.Method, up.URL, up.Headers, io.NewSectionReader(file, 0, count.total), count)
 		var p *Problem
 		if try > 1 && errors.As(err, &p) && p.Status == http.StatusPreconditionFailed {
 			state, stateErr := c.UploadState(ctx, up.ID)
-			if stateErr == nil && state.State == api.UploadReceived {
+			if stateErr == nil && state.State == wire.UploadStatusReceived {
 				return nil
 			}
 		}
@@ -111,7 +121,7 @@ func (c *Client) put(ctx context.Context, method, target string, headers map[str
 	for name, value := range headers {
 		req.Header.Set(name, value)
 	}
-	resp, err := c.do(req)
+	resp, err := c.send(c.http, req)
 	if err != nil {
 		sent.takeBack()
 		return "", err
@@ -121,19 +131,19 @@ func (c *Client) put(ctx context.Context, method, target string, headers map[str
 }
 
 // UploadState asks what became of an upload.
-func (c *Client) UploadState(ctx context.Context, id string) (api.UploadState, error) {
-	var state api.UploadState
-	if err := c.call(ctx, http.MethodGet, "/v1/uploads/"+url.PathEscape(id), nil, &state); err != nil {
-		return state, fmt.Errorf("ask for upload %s: %w", id, err)
+func (c *Client) UploadState(ctx context.Context, id string) (UploadState, error) {
+	resp, err := c.calls.GetUploadWithResponse(ctx, id)
+	if err != nil {
+		return UploadState{}, fmt.Errorf("ask for upload %s: %w", id, err)
 	}
-	return state, nil
+	return answered(resp, resp.JSON200)
 }
 
 // WaitUpload returns the id of an upload's job as soon as a worker has read of
 // it. It waits until ctx ends.
 func (c *Client) WaitUpload(ctx context.Context, id string) (string, error) {
 	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
-		var state api.UploadState
+		var state UploadState
 		err := c.again(ctx, func(int) error {
 			var err error
 			state, err = c.UploadState(ctx, id)

@@ -6,12 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
-	"github.com/motionmill/motionmill/api"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -29,9 +26,9 @@ const (
 // and at every change. It listens to the job's events; while these cannot be
 // had it asks for the job now and then. It fails when the job is unknown, when
 // nobody answers several times in a row, or when ctx ends.
-func (c *Client) Watch(ctx context.Context, id string, update func(api.Job)) (api.Job, error) {
+func (c *Client) Watch(ctx context.Context, id string, update func(Job)) (Job, error) {
 	if update == nil {
-		update = func(api.Job) {}
+		update = func(Job) {}
 	}
 	silent := 0
 	for {
@@ -66,18 +63,13 @@ func (c *Client) Watch(ctx context.Context, id string, update func(api.Job)) (ap
 }
 
 // follow listens to one stream until it ends, and returns the last job told.
-func (c *Client) follow(ctx context.Context, id string, update func(api.Job)) (api.Job, error) {
-	var last api.Job
+func (c *Client) follow(ctx context.Context, id string, update func(Job)) (Job, error) {
+	var last Job
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	req, err := c.request(ctx, http.MethodGet, "/v1/jobs/"+url.PathEscape(id)+"/events", nil)
-	if err != nil {
-		return last, err
-	}
-	req.Header.Set("Accept", "text/event-stream")
 	alive := time.AfterFunc(quietFor, func() { cancel(errors.New("the stream of events went quiet")) })
 	defer alive.Stop()
-	resp, err := c.do(req)
+	resp, err := c.events.JobEvents(ctx, id, wanting("Accept", "text/event-stream"))
 	if err != nil {
 		return last, err
 	}
@@ -90,7 +82,7 @@ func (c *Client) follow(ctx context.Context, id string, update func(api.Job)) (a
 		if !ok {
 			continue
 		}
-		var j api.Job
+		var j Job
 		if err := json.Unmarshal([]byte(data), &j); err != nil {
 			return last, fmt.Errorf("read an event of job %s: %w", id, err)
 		}

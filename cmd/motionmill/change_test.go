@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 
-	"github.com/motionmill/motionmill/api"
+	"github.com/motionmill/motionmill/api/client"
 	"github.com/motionmill/motionmill/local"
 	"github.com/motionmill/motionmill/store"
 )
@@ -37,7 +37,7 @@ func TestSourcesThatChangeWhileTheyWait(t *testing.T) {
 	s := startLocal(t, t.TempDir(), "--capacity", "1", "--beat", "200ms")
 	demo, objects := demoFile(t), s.bucket()
 	busy := s.upload(demo)
-	s.await(busy, func(j api.Job) bool { return j.State == "running" })
+	s.await(busy, func(j client.Job) bool { return j.State == "running" })
 
 	if _, err := objects.Upload(t.Context(), local.UploadsBucket, "gone.mp4", demo, "video/mp4"); err != nil {
 		t.Fatal(err)
@@ -56,12 +56,12 @@ func TestSourcesThatChangeWhileTheyWait(t *testing.T) {
 		if j.ID == busy {
 			continue
 		}
-		j = s.await(j.ID, func(j api.Job) bool { return j.State == "dead" || j.State == "succeeded" || j.State == "superseded" })
+		j = s.await(j.ID, func(j client.Job) bool { return j.State == "dead" || j.State == "succeeded" || j.State == "superseded" })
 		kind := ""
 		if j.Error != nil {
 			kind = j.Error.Kind
 		}
-		states = append(states, j.Name+" "+j.State+" "+kind)
+		states = append(states, j.Name+" "+string(j.State)+" "+kind)
 	}
 	// The newest comes first.
 	if got, want := strings.Join(states, ", "), "again.mp4 succeeded , again.mp4 superseded source_replaced, gone.mp4 dead source_gone"; got != want {

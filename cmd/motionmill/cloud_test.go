@@ -16,7 +16,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"github.com/motionmill/motionmill/api"
 	"github.com/motionmill/motionmill/api/client"
 	"github.com/motionmill/motionmill/cloudtest"
 )
@@ -104,10 +103,10 @@ func (c *cloud) drop(file, key string) {
 }
 
 // find waits for a job of a key.
-func (c *cloud) find(key string) (found api.Job) {
+func (c *cloud) find(key string) (found client.Job) {
 	c.t.Helper()
 	if !poll(time.Minute, func() bool {
-		i := slices.IndexFunc(c.jobs(), func(j api.Job) bool { return j.Source.Key == key })
+		i := slices.IndexFunc(c.jobs(), func(j client.Job) bool { return j.Source.Key == key })
 		if i >= 0 {
 			found = c.jobs()[i]
 		}
@@ -130,7 +129,7 @@ func TestAWholeStageOnAWS(t *testing.T) {
 	victim := c.work()
 	c.drop(demo, "uploads/a b+c/ünï.mp4")
 	dropped := c.find("uploads/a b+c/ünï.mp4")
-	c.await(dropped.ID, func(j api.Job) bool { return j.State == "running" })
+	c.await(dropped.ID, func(j client.Job) bool { return j.State == "running" })
 	victim.signal(syscall.SIGKILL)
 	victim.ends()
 	for range 2 {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/motionmill/motionmill/api"
 	"github.com/motionmill/motionmill/api/client"
 )
 
@@ -65,7 +64,7 @@ type session struct {
 	api   *client.Client
 
 	mu  sync.Mutex
-	now api.SignedIn
+	now client.SignedIn
 }
 
 // token gives an access token that is good for a while yet.
@@ -89,7 +88,7 @@ func (s *session) token(ctx context.Context) (string, error) {
 	return s.keep(s.api.Login(ctx, s.flags.user, string(password)))
 }
 
-func (s *session) keep(fresh api.SignedIn, err error) (string, error) {
+func (s *session) keep(fresh client.SignedIn, err error) (string, error) {
 	if err == nil {
 		s.now = fresh
 	}

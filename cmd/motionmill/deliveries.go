@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/motionmill/motionmill/api"
 	"github.com/motionmill/motionmill/api/client"
 )
 
@@ -79,7 +78,7 @@ func redeliver(cmd *cobra.Command, c *client.Client, ids []string) error {
 
 // printDeliveries tells of a job's webhooks that were not delivered. Who may
 // not see them is told nothing.
-func printDeliveries(cmd *cobra.Command, c *client.Client, out io.Writer, j api.Job) {
+func printDeliveries(cmd *cobra.Command, c *client.Client, out io.Writer, j client.Job) {
 	for d, err := range c.Deliveries(cmd.Context(), j.ID) {
 		if err != nil {
 			return // They are for admins.
@@ -88,6 +87,6 @@ func printDeliveries(cmd *cobra.Command, c *client.Client, out io.Writer, j api.
 		if d.State != "dead" {
 			next = "next try " + clock(d.DueAt)
 		}
-		fmt.Fprintf(out, "  webhook to %s not delivered after %s: %s (%s)\n", plain(d.URL), counted(d.Tries, "try"), plain(d.Error), next)
+		fmt.Fprintf(out, "  webhook to %s not delivered after %s: %s (%s)\n", plain(d.URL), counted(int(d.Tries), "try"), plain(d.Error), next)
 	}
 }

@@ -12,8 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/motionmill/motionmill/api"
 	"github.com/motionmill/motionmill/api/client"
+	"github.com/motionmill/motionmill/api/client/wire"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -58,7 +58,7 @@ func newJobsListCommand(server *serverFlag) *cobra.Command {
 				if !slices.Contains(job.States(), job.State(s)) {
 					return usageError{fmt.Errorf("read --state %q: it is none of %q", s, job.States())}
 				}
-				filter.States = append(filter.States, job.State(s))
+				filter.States = append(filter.States, client.JobState(s))
 			}
 			c, err := server.client()
 			if err != nil {
@@ -95,20 +95,20 @@ func listJobs(cmd *cobra.Command, c *client.Client, filter client.Filter, limit 
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	if wantsJSON(cmd) || len(filter.States) > 0 && !slices.Contains(filter.States, job.Dead) {
+	if wantsJSON(cmd) || len(filter.States) > 0 && !slices.Contains(filter.States, wire.JobStateDead) {
 		return nil
 	}
 	return mentionUnreadable(cmd, c)
 }
 
 // remark is a job's progress or the reason of its failure, in one line.
-func remark(j api.Job) string {
+func remark(j client.Job) string {
 	switch {
 	case j.Error != nil:
 		return j.Error.Kind + ": " + plain(strings.Join(strings.Fields(j.Error.Message), " "))
-	case j.State == string(job.Running) && j.Progress.Total > 0:
+	case j.State == wire.JobStateRunning && j.Progress.Total > 0:
 		return fmt.Sprintf("%s %d of %d", j.Progress.Step, j.Progress.Done, j.Progress.Total)
-	case j.State == string(job.Running):
+	case j.State == wire.JobStateRunning:
 		return j.Progress.Step
 	default:
 		return ""
@@ -145,7 +145,7 @@ func showJob(cmd *cobra.Command, c *client.Client, id string) error {
 	return nil
 }
 
-func printJob(out io.Writer, j api.Job) {
+func printJob(out io.Writer, j client.Job) {
 	fmt.Fprintf(out, "job      %s\nstate    %s\nprofile  %s\nsource   s3://%s/%s (%d bytes)\nattempt  %d (fence %d)\n",
 		j.ID, j.State, plain(j.Profile), j.Source.Bucket, plain(j.Source.Key), j.Source.Bytes, j.Attempt, j.Fence)
 	if text := remark(j); text != "" && j.Error != nil {
@@ -177,7 +177,7 @@ func followJob(cmd *cobra.Command, c *client.Client, id string) error {
 		return err
 	}
 	printOutcome(cmd, j.Name, j)
-	if j.State != string(job.Succeeded) {
+	if j.State != wire.JobStateSucceeded {
 		return errReported
 	}
 	return nil

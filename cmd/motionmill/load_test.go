@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/motionmill/motionmill/api"
+	"github.com/motionmill/motionmill/api/client"
 	"github.com/motionmill/motionmill/doctable"
 )
 
@@ -174,7 +174,7 @@ func (l *load) get(ctx context.Context, path string) (*http.Response, error) {
 
 // listen follows the events of a job to its end.
 func (l *load) listen(ctx context.Context) {
-	_, err := l.s.client.Watch(ctx, l.aJob(), func(api.Job) {
+	_, err := l.s.client.Watch(ctx, l.aJob(), func(client.Job) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.events++

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/motionmill/motionmill/api"
+	"github.com/motionmill/motionmill/api/client"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/ledger"
 	"github.com/motionmill/motionmill/local"
@@ -104,10 +104,10 @@ func TestAKilledWorkerIsReplaced(t *testing.T) {
 	const lease = 6 * time.Second
 	s := startLocal(t, t.TempDir(), "--lease", lease.String(), "--beat", "200ms")
 	id := s.upload(demoFile(t))
-	s.await(id, func(j api.Job) bool { return j.State == "running" && j.Progress.Step == "analyse" })
+	s.await(id, func(j client.Job) bool { return j.State == "running" && j.Progress.Step == "analyse" })
 	s.kill("work")
 	killed := time.Now()
-	s.await(id, func(j api.Job) bool { return j.Fence == 2 })
+	s.await(id, func(j client.Job) bool { return j.Fence == 2 })
 	if took, most := time.Since(killed), lease+2*time.Second+7*time.Second; took > most {
 		t.Errorf("the next attempt began after %v; a lease, its margin and a sweep are %v", took, most)
 	}
@@ -157,7 +157,7 @@ func TestStoppingInTheMiddleGivesTheJobBack(t *testing.T) {
 	dir := t.TempDir()
 	s := startLocal(t, dir, "--grace", "200ms", "--beat", "200ms")
 	id := s.upload(demoFile(t))
-	s.await(id, func(j api.Job) bool { return j.State == "running" && j.Progress.Step == "analyse" })
+	s.await(id, func(j client.Job) bool { return j.State == "running" && j.Progress.Step == "analyse" })
 	work, records := openParts(t, dir)
 	began := time.Now()
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -215,7 +215,7 @@ func TestAnAbortedUploadLeavesNothing(t *testing.T) {
 	needParts(t)
 	s := startLocal(t, t.TempDir())
 	video := readFile(t, demoFile(t))
-	up, err := s.client.CreateUpload(t.Context(), api.NewUpload{Name: "demo.mp4", Bytes: int64(len(video)), Type: "video/mp4"})
+	up, err := s.client.CreateUpload(t.Context(), client.NewUpload{Name: "demo.mp4", Bytes: int64(len(video)), Type: "video/mp4"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,9 +286,9 @@ func TestCancelKillsTheWork(t *testing.T) {
 	needParts(t)
 	s := startLocal(t, t.TempDir(), "--beat", "200ms")
 	id := s.upload(demoFile(t))
-	s.await(id, func(j api.Job) bool { return j.State == "running" && j.Progress.Step == "analyse" })
+	s.await(id, func(j client.Job) bool { return j.State == "running" && j.Progress.Step == "analyse" })
 	mustRun(t, "jobs", "cancel", id, "--server", s.page)
-	s.await(id, func(j api.Job) bool { return j.State == "cancelled" })
+	s.await(id, func(j client.Job) bool { return j.State == "cancelled" })
 	mustRun(t, "jobs", "retry", id, "--server", s.page)
 	if j := s.await(id, succeeded); j.Attempt != 1 {
 		t.Errorf("it succeeded with attempt %d", j.Attempt)

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/motionmill/motionmill/api"
+	"github.com/motionmill/motionmill/api/client"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -37,7 +37,7 @@ func (s *live) crash(id string) {
 }
 
 // awaitAgain is await for a job that is final until its retry has been read.
-func (s *live) awaitAgain(id string, ok func(api.Job) bool) (j api.Job) {
+func (s *live) awaitAgain(id string, ok func(client.Job) bool) (j client.Job) {
 	s.t.Helper()
 	if !poll(time.Minute, func() bool {
 		var err error
@@ -72,10 +72,10 @@ func TestADeadJobTellsItsHistory(t *testing.T) {
 	s := startLocalWith(t, bareFFmpeg, t.TempDir(), "--capacity", "1", "--max-attempts", "2", "--lease", "3s")
 	id := s.upload(demoFile(t))
 	for fence := range int64(2) {
-		s.await(id, func(j api.Job) bool { return j.State == "running" && j.Fence == fence+1 })
+		s.await(id, func(j client.Job) bool { return j.State == "running" && j.Fence == fence+1 })
 		s.crash(id)
 	}
-	dead := func(j api.Job) bool { return j.State == "dead" }
+	dead := func(j client.Job) bool { return j.State == "dead" }
 	j := s.await(id, dead)
 	if len(j.History) != 2 || j.Attempt != 2 {
 		t.Fatalf("after %d attempts its history is %+v", j.Attempt, j.History)
@@ -112,7 +112,7 @@ func TestADeadJobTellsItsHistory(t *testing.T) {
 	if out := mustRun(t, "jobs", "redrive", "--all", "--server", s.page); !strings.HasPrefix(out, "1 job ") {
 		t.Errorf("redrive --all prints %s", out)
 	}
-	s.awaitAgain(damaged, func(j api.Job) bool { return dead(j) && len(j.History) == 2 })
+	s.awaitAgain(damaged, func(j client.Job) bool { return dead(j) && len(j.History) == 2 })
 }
 
 // wideFile is the demo at a size that needs more units than one.
@@ -136,7 +136,7 @@ func TestCancelOnAnyState(t *testing.T) {
 	demo := demoFile(t)
 	cancel := func(id, from string) {
 		t.Helper()
-		s.await(id, func(j api.Job) bool { return j.State == from })
+		s.await(id, func(j client.Job) bool { return string(j.State) == from })
 		if out := mustRun(t, "jobs", "cancel", id, "--server", s.page); !strings.Contains(out, "cancelled") {
 			t.Errorf("cancel of a job that is %s prints %s", from, out)
 		}
@@ -145,11 +145,11 @@ func TestCancelOnAnyState(t *testing.T) {
 	s.freeze(running)
 	waiting := s.upload(wideFile(t))
 	// It needs both units and has one, so that it has not begun to work.
-	s.await(waiting, func(j api.Job) bool { return j.State == "running" && j.Progress.Step == "probe" })
+	s.await(waiting, func(j client.Job) bool { return j.State == "running" && j.Progress.Step == "probe" })
 	queued := s.upload(demo)
 	cancel(queued, "queued")
 	cancel(waiting, "running")
-	if j := s.await(running, func(api.Job) bool { return true }); j.State != "running" {
+	if j := s.await(running, func(client.Job) bool { return true }); j.State != "running" {
 		t.Errorf("the job that holds the other unit is %s", j.State)
 	}
 
@@ -164,7 +164,7 @@ func TestCancelOnAnyState(t *testing.T) {
 		t.Errorf("%v after the cancel there are the processes %v", time.Since(began), ffmpegs(s.dir))
 	}
 	for _, id := range []string{running, waiting, queued, failed} {
-		j := s.await(id, func(j api.Job) bool { return j.State == "cancelled" })
+		j := s.await(id, func(j client.Job) bool { return j.State == "cancelled" })
 		if n := len(j.History); n > 0 && j.History[n-1].EndedAt.IsZero() {
 			t.Errorf("an attempt of %s never ended: %+v", id, j.History)
 		}

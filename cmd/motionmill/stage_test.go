@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/motionmill/motionmill/api"
 	"github.com/motionmill/motionmill/api/client"
 	"github.com/motionmill/motionmill/inference"
 	"github.com/motionmill/motionmill/media"
@@ -195,15 +194,15 @@ func (s *live) upload(path string) string {
 
 // await follows a job until ok says so, for two minutes at most. A job that is
 // final is asked for again: a retry may be on its way to it.
-func (s *live) await(id string, ok func(api.Job) bool) api.Job {
+func (s *live) await(id string, ok func(client.Job) bool) client.Job {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 2*time.Minute)
 	defer cancel()
 	ctx, reached := context.WithCancel(ctx)
 	defer reached()
-	var last api.Job
+	var last client.Job
 	for ctx.Err() == nil {
-		j, err := s.client.Watch(ctx, id, func(j api.Job) {
+		j, err := s.client.Watch(ctx, id, func(j client.Job) {
 			if last = j; ok(j) {
 				reached()
 			}
@@ -222,12 +221,12 @@ func (s *live) await(id string, ok func(api.Job) bool) api.Job {
 	return last
 }
 
-func succeeded(j api.Job) bool { return j.State == "succeeded" }
+func succeeded(j client.Job) bool { return j.State == "succeeded" }
 
 // jobs returns every job of the stage.
-func (s *live) jobs() []api.Job {
+func (s *live) jobs() []client.Job {
 	s.t.Helper()
-	var all []api.Job
+	var all []client.Job
 	for j, err := range s.client.Jobs(s.t.Context(), client.Filter{}) {
 		if err != nil {
 			s.t.Fatal(err)

@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/motionmill/motionmill/api"
 	"github.com/motionmill/motionmill/api/client"
+	"github.com/motionmill/motionmill/api/client/wire"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/worker/pipeline"
 )
@@ -153,7 +153,7 @@ func sendFile(cmd *cobra.Command, c *client.Client, flags *submitFlags, file str
 func sendURL(cmd *cobra.Command, c *client.Client, flags *submitFlags, address string) (id, key string, err error) {
 	meter := newMeter(wantsJSON(cmd), cmd.OutOrStdout())
 	defer meter.done()
-	started, err := c.CreateImport(cmd.Context(), api.NewImport{URL: address, Profile: flags.profile})
+	started, err := c.CreateImport(cmd.Context(), client.NewImport{URL: address, Profile: flags.profile})
 	if err != nil {
 		return "", "", err
 	}
@@ -176,8 +176,8 @@ func finishUpload(cmd *cobra.Command, c *client.Client, flags *submitFlags, file
 		return false, err
 	}
 	printOutcome(cmd, file, j)
-	if j.State != string(job.Succeeded) || flags.out == "" {
-		return j.State == string(job.Succeeded), nil
+	if j.State != wire.JobStateSucceeded || flags.out == "" {
+		return j.State == wire.JobStateSucceeded, nil
 	}
 	dir := filepath.Join(flags.out, id)
 	meter := newMeter(false, nil)
@@ -195,23 +195,23 @@ func finishUpload(cmd *cobra.Command, c *client.Client, flags *submitFlags, file
 }
 
 // watchJob follows a job to its final state and shows its progress.
-func watchJob(cmd *cobra.Command, c *client.Client, id string) (api.Job, error) {
+func watchJob(cmd *cobra.Command, c *client.Client, id string) (client.Job, error) {
 	meter := newMeter(wantsJSON(cmd), cmd.OutOrStdout())
 	defer meter.done()
-	return c.Watch(cmd.Context(), id, func(j api.Job) {
+	return c.Watch(cmd.Context(), id, func(j client.Job) {
 		if job.State(j.State).Final() && !wantsJSON(cmd) {
 			meter.done()
 			return
 		}
-		p := job.Progress(j.Progress)
-		if j.State != string(job.Running) || p.Step == "" {
-			p = job.Progress{Step: j.State}
+		p := job.Progress{Step: string(j.State)}
+		if now := j.Progress; j.State == wire.JobStateRunning && now.Step != "" {
+			p = job.Progress{Step: now.Step, Done: now.Done, Total: now.Total, FPS: now.FPS, ETASeconds: now.ETASeconds, Fraction: now.Fraction}
 		}
 		meter.report(p)
 	})
 }
 
-func printOutcome(cmd *cobra.Command, file string, j api.Job) {
+func printOutcome(cmd *cobra.Command, file string, j client.Job) {
 	if wantsJSON(cmd) {
 		printJSON(cmd.OutOrStdout(), j)
 		return

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/motionmill/motionmill/api"
 	"github.com/motionmill/motionmill/api/client"
 )
 
@@ -52,15 +51,16 @@ func listUnreadable(cmd *cobra.Command, c *client.Client, discard bool) error {
 	if err != nil {
 		return err
 	}
+	left := int(found.Count) - count
 	if wantsJSON(cmd) {
-		printJSON(cmd.OutOrStdout(), map[string]int{"discarded": count, "left": found.Count - count})
+		printJSON(cmd.OutOrStdout(), map[string]int{"discarded": count, "left": left})
 		return nil
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s thrown away, %d left\n", counted(count, "message"), found.Count-count)
+	fmt.Fprintf(cmd.OutOrStdout(), "%s thrown away, %d left\n", counted(count, "message"), left)
 	return nil
 }
 
-func printUnreadable(cmd *cobra.Command, found api.Unreadable) error {
+func printUnreadable(cmd *cobra.Command, found client.Unreadable) error {
 	out := cmd.OutOrStdout()
 	if wantsJSON(cmd) {
 		for _, m := range found.Messages {
@@ -81,7 +81,7 @@ func printUnreadable(cmd *cobra.Command, found api.Unreadable) error {
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\n", m.ID, plain(m.Reason), plain(string(body)))
 	}
-	if more := found.Count - len(found.Messages); more > 0 {
+	if more := int(found.Count) - len(found.Messages); more > 0 {
 		fmt.Fprintf(table, "and %d more\n", more)
 	}
 	return table.Flush()
@@ -96,7 +96,7 @@ func mentionUnreadable(cmd *cobra.Command, c *client.Client) error {
 		return nil // They are for admins.
 	}
 	if err == nil && found.Count > 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s could not be read and became no job; see `motionmill jobs unreadable`\n", counted(found.Count, "message"))
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s could not be read and became no job; see `motionmill jobs unreadable`\n", counted(int(found.Count), "message"))
 	}
 	return err
 }

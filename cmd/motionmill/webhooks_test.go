@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/motionmill/motionmill/api"
+	"github.com/motionmill/motionmill/api/client"
 	"github.com/motionmill/motionmill/notice"
 )
 
@@ -65,7 +66,7 @@ func TestAStageTellsOfAJob(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := s.upload(text)
-	dead := s.await(id, func(j api.Job) bool { return j.State == "dead" })
+	dead := s.await(id, func(j client.Job) bool { return j.State == "dead" })
 	if dead.Request == "" {
 		t.Errorf("the job does not know the request that brought it: %+v", dead)
 	}
