@@ -174,6 +174,7 @@ func (a *API) allDead(ctx context.Context) ([]job.Outgoing, *Problem) {
 			return nil, a.broken(ctx, "list the dead jobs", err)
 		}
 		for _, rec := range records {
+			a.cfg.Tracer.Concerns(ctx, rec.ID)
 			letters = append(letters, retryLetter(ctx, rec))
 		}
 		if next == "" {

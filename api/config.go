@@ -84,6 +84,8 @@ type Config struct {
 	StarterNotice func() string
 	// Meter is told of every answer. Default: nobody.
 	Meter Meter
+	// Tracer is told of every call. Default: nobody.
+	Tracer Tracer
 	// Logger takes the causes of answers in the 500s. Default: silent.
 	Logger *slog.Logger
 }
@@ -164,6 +166,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.StarterNotice == nil {
 		c.StarterNotice = func() string { return "" }
+	}
+	if c.Tracer == nil {
+		c.Tracer = untold{}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -37,7 +37,7 @@ func (i *imports) fetch(ctx context.Context, u upload, task importTask) error {
 	}}
 	put := PutRequest{
 		Bucket: i.api.cfg.UploadsBucket, Key: u.key(), Bytes: total, Type: videoType(resp.Header.Get("Content-Type")),
-		Metadata: withRequest(task.Metadata, task.Request), NoOverwrite: true,
+		Metadata: withOrigin(task.Metadata, task.Request, task.Trace), NoOverwrite: true,
 	}
 	if err := i.api.cfg.Intake.Take(ctx, put, body); err != nil && !errors.Is(err, ErrTaken) {
 		return because(context.Cause(ctx), because(body.err, err))

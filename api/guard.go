@@ -25,7 +25,7 @@ const bodyWithin = 5 * time.Second
 // ServeHTTP answers one request. The order is: recover, name the request,
 // refuse foreign hosts and origins, answer preflights, the object store under
 // /s3/ (before any mux, which would clean its paths), then the API and the page.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.measured(w, r, a.answer) }
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.seen(w, r, a.answer) }
 
 func (a *API) answer(w http.ResponseWriter, r *http.Request) {
 	r = identify(w, r)

@@ -35,6 +35,7 @@ type importTask struct {
 	Owner      string            `json:"owner,omitempty"`
 	URL        string            `json:"url"`
 	Request    string            `json:"request,omitempty"`
+	Trace      string            `json:"trace,omitempty"`
 	Metadata   map[string]string `json:"metadata,omitempty"`
 	Authorized bool              `json:"authorized,omitempty"`
 	CreatedAt  time.Time         `json:"created_at"`

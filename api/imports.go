@@ -85,7 +85,7 @@ func (a *API) createImport(ctx context.Context, in *struct{ Body NewImport }) (*
 		return nil, p
 	}
 	task := importTask{
-		ID: u.id(), Owner: u.owner, URL: source.String(), Request: RequestFrom(ctx), Metadata: in.Body.Metadata,
+		ID: u.id(), Owner: u.owner, URL: source.String(), Request: RequestFrom(ctx), Trace: a.cfg.Tracer.Parent(ctx), Metadata: in.Body.Metadata,
 		authorization: in.Body.Authorization, Authorized: in.Body.Authorization != "", CreatedAt: time.Now().UTC(),
 	}
 	if p := a.imports.accept(ctx, u, task); p != nil {

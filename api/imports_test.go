@@ -50,7 +50,7 @@ func (s *stage) settled(t *testing.T, id string) answer {
 }
 
 func TestImportOfAVideo(t *testing.T) {
-	s := newStage(t, openImports)
+	s := newStage(t, openImports, func(c *api.Config) { c.Tracer = &diary{} })
 	var seen http.Header
 	from := media(t, func(w http.ResponseWriter, r *http.Request) {
 		seen = r.Header
@@ -70,7 +70,8 @@ func TestImportOfAVideo(t *testing.T) {
 	if body, _ := s.store.Body("up", key); string(body) != "video" {
 		t.Errorf("the object is %q", body)
 	}
-	if got := s.store.Metadata("up", key); got["athlete"] != "7" || got["motionmill-request"] != asked.header.Get("X-Request-Id") {
+	if got := s.store.Metadata("up", key); got["athlete"] != "7" || got["motionmill-request"] != asked.header.Get("X-Request-Id") ||
+		got["motionmill-trace"] != "parent of POST /v1/imports" {
 		t.Errorf("its metadata is %v", got)
 	}
 	if seen.Get("Cookie")+seen.Get("Authorization")+seen.Get("Referer") != "" {

@@ -93,6 +93,7 @@ func (a *API) record(ctx context.Context, id string) (job.Record, *Problem) {
 	case rec.State == job.None || !a.mayRead(ctx, rec): // Other owners' jobs are not there.
 		return rec, noJob(id)
 	default:
+		a.cfg.Tracer.Concerns(ctx, rec.ID)
 		return rec, nil
 	}
 }

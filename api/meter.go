@@ -18,16 +18,19 @@ const (
 	routePage   = "page"   // a file of the page
 	routeStore  = "/s3/"   // the embedded object store
 	routeAbsent = "absent" // whatever else a client may make up
+	routeHealth = "/healthz"
 )
 
-// measured answers a request by next and tells the meter.
-func (a *API) measured(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
-	if a.cfg.Meter == nil {
-		next(w, r)
-		return
+// seen answers a request by next, and tells the meter and the tracer.
+func (a *API) seen(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+	began, told, route := time.Now(), &statusWriter{ResponseWriter: w}, a.routeOf(r)
+	if isCall(route) {
+		r = r.WithContext(a.cfg.Tracer.Request(r.Context(), route, r.Method, r.Header))
+		defer func() { a.cfg.Tracer.Answered(r.Context(), w.Header().Get(RequestHeader), told.status()) }()
 	}
-	began, told := time.Now(), &statusWriter{ResponseWriter: w}
-	defer func() { a.cfg.Meter.Answered(a.routeOf(r), r.Method, told.status(), time.Since(began)) }()
+	if a.cfg.Meter != nil {
+		defer func() { a.cfg.Meter.Answered(route, r.Method, told.status(), time.Since(began)) }()
+	}
 	next(told, r)
 }
 

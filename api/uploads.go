@@ -103,7 +103,7 @@ func (a *API) createUpload(ctx context.Context, in *struct{ Body NewUpload }) (*
 	}
 	put := PutRequest{
 		Bucket: a.cfg.UploadsBucket, Key: u.key(), Bytes: in.Body.Bytes, Type: in.Body.Type,
-		Metadata: withRequest(in.Body.Metadata, RequestFrom(ctx)), NoOverwrite: true, Expires: signedFor,
+		Metadata: withOrigin(in.Body.Metadata, RequestFrom(ctx), a.cfg.Tracer.Parent(ctx)), NoOverwrite: true, Expires: signedFor,
 	}
 	if large {
 		return a.startMultipart(ctx, u, put)
@@ -127,17 +127,21 @@ func (a *API) newUpload(ctx context.Context, n NewUpload) upload {
 	return newUpload(OwnerFrom(ctx), profile, n.Name)
 }
 
-// withRequest adds the id of the request to an object's metadata, if there is
-// room for it.
-func withRequest(metadata map[string]string, request string) map[string]string {
-	if request == "" || sizeOf(metadata)+len(requestMetadata)+len(request) > maxMetadata {
+// withOrigin adds what leads to the request, and to its span, to an object's
+// metadata, each if there is room for it.
+func withOrigin(metadata map[string]string, request, parent string) map[string]string {
+	return withValue(withValue(metadata, requestMetadata, request), traceMetadata, parent)
+}
+
+func withValue(metadata map[string]string, name, value string) map[string]string {
+	if value == "" || sizeOf(metadata)+len(name)+len(value) > maxMetadata {
 		return metadata
 	}
 	with := maps.Clone(metadata)
 	if with == nil {
 		with = map[string]string{}
 	}
-	with[requestMetadata] = request
+	with[name] = value
 	return with
 }
 
@@ -212,6 +216,7 @@ func (a *API) uploadState(ctx context.Context, u upload) (UploadState, *Problem)
 		return state, a.broken(ctx, "read the upload's job", err)
 	}
 	if high.Job != "" {
+		a.cfg.Tracer.Concerns(ctx, high.Job)
 		state.State, state.Job = UploadReceived, high.Job
 		return state, nil
 	}

@@ -139,6 +139,6 @@ type Hooks struct {
 	// Report tells the progress; it is cheap and may be called for each frame.
 	Report func(Progress)
 	// Trace, which may be nil, tells the id of the request that brought the
-	// source, once that is known, for the log.
-	Trace func(request string)
+	// source, once that is known, and the traceparent of its span, if it has one.
+	Trace func(request, parent string)
 }

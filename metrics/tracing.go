@@ -32,7 +32,8 @@ const tracerName = "github.com/motionmill/motionmill"
 //	  ├ commit       the write that ends it
 //	  └ publish      making that known
 //
-// The zero Tracer, and nil, tell nobody and cost nothing.
+// A call of the API is a span of its own, or of its caller's trace, and the two
+// lead to each other: see calls.go. The zero Tracer, and nil, tell nobody and cost nothing.
 type Tracer struct {
 	provider *sdktrace.TracerProvider
 	tracer   trace.Tracer
@@ -99,6 +100,9 @@ func (t *Tracer) Attempt(ctx context.Context, rec job.Record, worker string, ann
 		trace.WithNewRoot(), trace.WithTimestamp(announced), trace.WithAttributes(about...), trace.WithSpanKind(trace.SpanKindConsumer))
 	if rec.Fence == 1 {
 		root.End(trace.WithTimestamp(claimed))
+	}
+	if rec.Asked != "" {
+		about = append(about, askedKey.String(rec.Asked))
 	}
 	ctx, _ = t.tracer.Start(trace.ContextWithSpan(ctx, root), "attempt", trace.WithTimestamp(received), trace.WithAttributes(append(about,
 		attribute.Int64("motionmill.fence", rec.Fence), attribute.Int("motionmill.attempt", rec.Attempt),

@@ -28,6 +28,9 @@ type Tracer interface {
 	// message was received then; announced is when the source's event says that it
 	// came, zero where that is not known. The work gets the context returned.
 	Attempt(ctx context.Context, rec job.Record, worker string, announced, received time.Time) context.Context
+	// From tells which request of the API brought the source of an attempt, once
+	// that is known, and the traceparent of its span, "" where it has none.
+	From(ctx context.Context, request, parent string)
 	// Span tells of a part of the attempt that lasted from began until now, and
 	// why it failed, nil when it did not.
 	Span(ctx context.Context, name string, began time.Time, err error)
@@ -45,6 +48,7 @@ func (unseen) Swept(string)             {}
 func (unseen) Attempt(ctx context.Context, _ job.Record, _ string, _, _ time.Time) context.Context {
 	return ctx
 }
+func (unseen) From(context.Context, string, string)           {}
 func (unseen) Span(context.Context, string, time.Time, error) {}
 func (unseen) End(context.Context, string, *job.Failure)      {}
 

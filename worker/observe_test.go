@@ -51,6 +51,10 @@ func (w *onlooker) Attempt(ctx context.Context, rec job.Record, worker string, _
 	return ctx
 }
 
+func (w *onlooker) From(ctx context.Context, request, parent string) {
+	w.span(ctx, "from %s %s", request, parent)
+}
+
 func (w *onlooker) Span(ctx context.Context, name string, _ time.Time, err error) {
 	w.span(ctx, "%s %v", name, err)
 }
@@ -74,7 +78,8 @@ func (w *onlooker) watches(c *Config) { c.Meter, c.Tracer = w, w }
 func TestAnAttemptIsToldAsItIsWritten(t *testing.T) {
 	bubble(t, func(t *testing.T, s *stage) {
 		var w onlooker
-		s.runner.do = func(ctx context.Context, rec job.Record, _ job.Hooks) (string, error) {
+		s.runner.do = func(ctx context.Context, rec job.Record, hooks job.Hooks) (string, error) {
+			hooks.Trace("r-1", "00-parent")
 			w.span(ctx, "ran")
 			if rec.Fence == 1 {
 				return "", job.Fail(job.Storage, "store", "video.mp4", "refused", "", nil)
@@ -92,8 +97,8 @@ func TestAnAttemptIsToldAsItIsWritten(t *testing.T) {
 			t.Errorf("counted %d claims, want 2", n)
 		}
 		want := []string{
-			"a/1 began on w1, received true", "a/1 ran", "a/1 commit <nil>", "a/1 ended failed true",
-			"a/2 began on w1, received true", "a/2 ran", "a/2 commit <nil>", "a/2 publish <nil>", "a/2 ended succeeded false",
+			"a/1 began on w1, received true", "a/1 from r-1 00-parent", "a/1 ran", "a/1 commit <nil>", "a/1 ended failed true",
+			"a/2 began on w1, received true", "a/2 from r-1 00-parent", "a/2 ran", "a/2 commit <nil>", "a/2 publish <nil>", "a/2 ended succeeded false",
 		}
 		if !slices.Equal(w.spans, want) {
 			t.Errorf("told of\n%s\nwant\n%s", strings.Join(w.spans, "\n"), strings.Join(want, "\n"))

@@ -202,7 +202,7 @@ func TestEveryFailureIsReported(t *testing.T) {
 	bubble(t, func(t *testing.T, s *stage) {
 		told := &reports{}
 		s.runner.do = func(_ context.Context, rec job.Record, hooks job.Hooks) (string, error) {
-			hooks.Trace("req-" + rec.Source.Key)
+			hooks.Trace("req-"+rec.Source.Key, "")
 			switch {
 			case rec.Source.Key == "cat":
 				e := job.Fail(job.NotAVideo, "probe", "cat", "it is a picture", "", nil)
@@ -248,7 +248,7 @@ func TestTheJobKnowsItsRequests(t *testing.T) {
 	bubble(t, func(t *testing.T, s *stage) {
 		s.runner.do = func(_ context.Context, rec job.Record, hooks job.Hooks) (string, error) {
 			if rec.Fence == 1 {
-				hooks.Trace("upload-1")
+				hooks.Trace("upload-1", "")
 				return "", job.Fail(job.Corrupt, "decode", "a", "it breaks off", "", nil)
 			}
 			if rec.Request != "upload-1" { // Whatever this attempt reads is no news.

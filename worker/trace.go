@@ -8,8 +8,9 @@ import (
 
 // trace notes the request that brought the source. From then on every record
 // of the attempt's log carries its id, as the log of the API does.
-func (a *attempt) trace(request string) {
+func (a *attempt) trace(request, parent string) {
 	a.request.Store(&request)
+	a.w.Tracer.From(a.context, request, parent)
 	a.log.Info("traced")
 }
 

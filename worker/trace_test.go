@@ -14,7 +14,7 @@ import (
 func TestTheLogTellsWhichRequestBroughtAJob(t *testing.T) {
 	bubble(t, func(_ *testing.T, s *stage) {
 		s.runner.do = func(_ context.Context, _ job.Record, hooks job.Hooks) (string, error) {
-			hooks.Trace("trace-42.x")
+			hooks.Trace("trace-42.x", "")
 			return "m", nil
 		}
 		var log bytes.Buffer

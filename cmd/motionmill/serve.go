@@ -99,7 +99,7 @@ func runServe(cmd *cobra.Command, stageFlags *stageFlags, models *inferenceFlags
 		UploadsBucket: s.uploadsBucket, OutputsBucket: s.outputsBucket, Profiles: profiles.Names(), DefaultProfile: pipeline.DefaultProfile,
 		MaxBytes: flags.maxBytes, MultipartAbove: flags.multipartAbove, PartBytes: flags.partBytes,
 		ObjectProxy: proxy, Hosts: []string{host}, Stage: s.stageFlags.stage, Version: version, StarterNotice: func() string { return notice }, Logger: s.log,
-		Meter: s.seen.API(), Report: s.seen.counting(nil),
+		Meter: s.seen.API(), Tracer: s.seen.tracer, Report: s.seen.counting(nil),
 	}
 	if err := flags.allow.apply(&cfg); err != nil {
 		return err

@@ -5,14 +5,18 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/motionmill/motionmill/api/client"
 	"github.com/motionmill/motionmill/metrics"
 )
 
@@ -88,4 +92,87 @@ func TestAJobIsATrace(t *testing.T) {
 			t.Errorf("/metrics does not hold %q:\n%s", line, page)
 		}
 	}
+}
+
+// calling sends a traceparent with each request to the API, as callers do that
+// have traces of their own.
+type calling struct{ parent string }
+
+func (c calling) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasPrefix(r.URL.Path, "/v1/") {
+		r = r.Clone(r.Context())
+		r.Header.Set("Traceparent", c.parent)
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// TestACallLeadsToItsJob uploads to a stage of real processes what is no video,
+// has it tried again, and follows the spans from one to the other.
+func TestACallLeadsToItsJob(t *testing.T) {
+	needParts(t)
+	collector := &spans{}
+	server := httptest.NewServer(collector)
+	defer server.Close()
+	s := startLocalWith(t, []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + server.URL, "OTEL_BSP_SCHEDULE_DELAY=100"}, t.TempDir())
+	const callers = "0af7651916cd43dd8448eb211c80319c"
+	var err error
+	s.client, err = client.New(client.Config{URL: s.page, HTTP: &http.Client{Transport: calling{"00-" + callers + "-b7ad6b7169203331-01"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := filepath.Join(t.TempDir(), "notes.mp4")
+	if err := os.WriteFile(text, []byte(strings.Repeat("this is not a video\n", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	id := s.upload(text)
+	s.await(id, func(j client.Job) bool { return j.State == "dead" })
+	if _, err := s.client.Retry(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	await := func(name string, count int) []*tracepb.Span {
+		t.Helper()
+		if !poll(time.Minute, func() bool { return len(collector.named(name)) >= count }) {
+			t.Fatalf("%d spans are called %q, want %d\n%s", len(collector.named(name)), name, count, s.log)
+		}
+		return collector.named(name)
+	}
+	attempts, upload, retry := await("attempt", 2), await("POST /v1/uploads", 1)[0], await("POST /v1/jobs/{id}/retry", 1)[0]
+	for _, span := range []*tracepb.Span{upload, retry} {
+		if trace := hex.EncodeToString(span.TraceId); trace != callers || attributeOf(span, "motionmill.request") == "" {
+			t.Errorf("%s of request %q is in the trace %s, want its caller's", span.Name, attributeOf(span, "motionmill.request"), trace)
+		}
+	}
+	for _, attempt := range attempts {
+		if attributeOf(attempt, "motionmill.request") != attributeOf(upload, "motionmill.request") || !leads(attempt, upload.TraceId, upload.SpanId) {
+			t.Errorf("the attempt does not lead to the upload: %v", attempt)
+		}
+	}
+	if asked := attributeOf(attempts[1], "motionmill.asked"); asked != attributeOf(retry, "motionmill.request") {
+		t.Errorf("the second attempt was asked for by %q", asked)
+	}
+	if root := await("notification", 1)[0]; !leads(retry, root.TraceId, root.SpanId) || hex.EncodeToString(root.TraceId) != metrics.TraceID(id) {
+		t.Errorf("the retry does not lead to the trace of the job: %v", retry)
+	}
+	for _, name := range []string{"GET /healthz", "GET page", "GET absent"} {
+		if found := collector.named(name); len(found) > 0 {
+			t.Errorf("%s is told of %d times", name, len(found))
+		}
+	}
+}
+
+// attributeOf returns a text that a span says of itself.
+func attributeOf(span *tracepb.Span, key string) string {
+	for _, a := range span.Attributes {
+		if a.Key == key {
+			return a.Value.GetStringValue()
+		}
+	}
+	return ""
+}
+
+// leads tells whether a span has a link to another.
+func leads(span *tracepb.Span, trace, id []byte) bool {
+	return slices.ContainsFunc(span.Links, func(l *tracepb.Span_Link) bool {
+		return string(l.TraceId) == string(trace) && string(l.SpanId) == string(id)
+	})
 }

@@ -34,7 +34,10 @@ type Runner struct {
 // for its upload.
 const requestMetadata = "motionmill-request"
 
-// maxRequest bounds such an id, in bytes: whoever uploads may write one.
+// traceMetadata is where it has the traceparent of that request.
+const traceMetadata = "motionmill-trace"
+
+// maxRequest bounds each of them, in bytes: whoever uploads may write one.
 const maxRequest = 64
 
 // manifestLimit bounds the manifests that are read, in bytes.
@@ -76,7 +79,11 @@ func (r *Runner) Run(ctx context.Context, rec job.Record, hooks job.Hooks) (stri
 		return "", err
 	}
 	if request := object.Metadata[requestMetadata]; request != "" && len(request) <= maxRequest && hooks.Trace != nil {
-		hooks.Trace(request)
+		parent := object.Metadata[traceMetadata]
+		if len(parent) > maxRequest {
+			parent = ""
+		}
+		hooks.Trace(request, parent)
 	}
 	made, err := r.process(ctx, upload{input, object.Metadata}, outputs, profile, room, hooks)
 	if err != nil {
