@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/motionmill/motionmill/auth"
 	"github.com/motionmill/motionmill/job"
@@ -47,7 +48,12 @@ const (
 	problemGrantOnly = "forbidden-grant"
 )
 
-const jobsPath = "/v1/jobs/"
+const (
+	jobsPath = "/v1/jobs/"
+	// grantedStream is how long an event stream may be that a link or a cookie
+	// was opened to; who listens connects again.
+	grantedStream = 10 * time.Minute
+)
 
 // openCalls need no credential. Whatever is not named here does.
 func openCalls() []string {
@@ -135,8 +141,13 @@ func (a *API) permitted(next http.Handler) http.Handler {
 			return
 		}
 		if who, _ := auth.FromContext(r.Context()); strings.HasSuffix(pattern, "/events") && !who.Expires.IsZero() {
-			// A stream must not outlive the credential that it was opened with.
-			ctx, cancel := context.WithDeadline(r.Context(), who.Expires)
+			// A stream must not outlive the credential that it was opened with, nor a
+			// link by long that is called back.
+			ends := who.Expires
+			if last := time.Now().Add(grantedStream); who.Job != "" && ends.After(last) {
+				ends = last
+			}
+			ctx, cancel := context.WithDeadline(r.Context(), ends)
 			defer cancel()
 			r = r.WithContext(ctx)
 		}
@@ -211,11 +222,23 @@ func (a *API) verify(ctx context.Context, token string) (auth.Identity, *Problem
 }
 
 func (a *API) granted(ctx context.Context, purpose auth.Purpose, token string) (auth.Identity, *Problem) {
-	grant, err := a.cfg.Access.Grants.Open(purpose, token)
-	if err != nil {
-		return auth.Identity{}, a.denied(ctx, "check the link", err)
+	grant, p := a.opened(ctx, purpose, token)
+	if p != nil {
+		return auth.Identity{}, p
 	}
 	return auth.Identity{Subject: grant.By, Role: auth.Viewer, Expires: grant.Expires, Job: grant.Job}, nil
+}
+
+// opened reads a grant that has not been called back.
+func (a *API) opened(ctx context.Context, purpose auth.Purpose, token string) (auth.Grant, *Problem) {
+	grant, err := a.cfg.Access.Grants.Open(purpose, token)
+	if err == nil && grant.Link != "" {
+		err = a.links.good(ctx, grant)
+	}
+	if err != nil {
+		return auth.Grant{}, a.denied(ctx, "check the link", err)
+	}
+	return grant, nil
 }
 
 // denied tells a client what is wrong with a credential, and the log when it is

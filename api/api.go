@@ -50,6 +50,7 @@ type API struct {
 	quotas    *quotas
 	guard     *outward.Guard
 	imports   *imports
+	links     *links
 	closing   chan struct{}
 	closeOnce sync.Once
 }
@@ -66,6 +67,7 @@ func New(cfg Config) (*API, error) {
 	a.quotas = newQuotas(cfg.Ledger, cfg.BytesPerDay, cfg.JobsWaiting)
 	a.guard = outward.New(outward.Config{Networks: cfg.ImportNetworks, Resolver: cfg.Resolver})
 	a.imports = newImports(a)
+	a.links = &links{notes: cfg.Notes, seen: map[string]time.Time{}}
 	var err error
 	if a.page, err = newPage(web.Files()); err != nil {
 		return nil, fmt.Errorf("load the page: %w", err)

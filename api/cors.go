@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	corsMethods = "GET, HEAD, POST, PUT"
+	corsMethods = "GET, HEAD, POST, PUT, DELETE"
 	// corsExposed are the headers of answers that other origins' scripts may read.
 	corsExposed = "Content-Disposition, ETag, Location, Ratelimit-Limit, Ratelimit-Remaining, Ratelimit-Reset, Retry-After, X-Request-Id"
 )

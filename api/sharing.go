@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -33,6 +34,7 @@ type ShareRequest struct {
 type ShareLink struct {
 	URL       string    `json:"url" doc:"For people: opens the result on the page."`
 	Token     string    `json:"token" doc:"For programs and players: add ?share=TOKEN to the job, its events and its files."`
+	ID        string    `json:"id" doc:"For calling it back: DELETE /v1/jobs/{id}/shares/{link}."`
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
@@ -56,7 +58,7 @@ func (a *API) registerSharing() {
 	huma.Register(a.huma, huma.Operation{
 		OperationID: "share-job", Method: http.MethodPost, Path: "/v1/jobs/{id}/shares", Tags: []string{"access"},
 		Summary: "A link that lets others read this job", DefaultStatus: http.StatusCreated,
-		Description: "Whoever has the link can read the job and its files until it ends, and nothing else. It cannot be called back; another signing key makes every link void.",
+		Description: "Whoever has the link can read the job and its files until it ends, and nothing else. It can be called back before.",
 		Errors:      []int{http.StatusConflict},
 	}, a.shareJob)
 	huma.Register(a.huma, huma.Operation{
@@ -65,6 +67,17 @@ func (a *API) registerSharing() {
 		Description: "For <video>, <img> and EventSource, which send no header. It is good for four hours, for reading this one job, and is sent for its paths alone.",
 		Errors:      []int{http.StatusConflict},
 	}, a.playJob)
+	huma.Register(a.huma, huma.Operation{
+		OperationID: "list-shares", Method: http.MethodGet, Path: "/v1/jobs/{id}/shares", Tags: []string{"access"},
+		Summary: "The links to this job that are good", Description: "Without their tokens, which are kept nowhere.",
+		Errors: []int{http.StatusConflict},
+	}, a.listShares)
+	huma.Register(a.huma, huma.Operation{
+		OperationID: "unshare-job", Method: http.MethodDelete, Path: "/v1/jobs/{id}/shares/{link}", Tags: []string{"access"},
+		Summary: "Call a link back", DefaultStatus: http.StatusNoContent,
+		Description: "It ends within seconds, and so do the cookies that it was opened to; URLs of the object store that were given out on it end within their 15 minutes. One that has ended already is fine.",
+		Errors:      []int{http.StatusConflict},
+	}, a.unshareJob)
 	a.mux.HandleFunc("GET /share", a.openShare)
 }
 
@@ -93,14 +106,17 @@ func (a *API) shareJob(ctx context.Context, in *struct {
 		within = time.Duration(in.Body.ExpiresInS) * time.Second
 	}
 	who, _ := auth.FromContext(ctx)
-	grant := auth.Grant{Job: rec.ID, By: who.Subject, Expires: time.Now().Add(within).Truncate(time.Second)}
+	grant := auth.Grant{Job: rec.ID, By: who.Subject, Link: rand.Text(), Expires: time.Now().Add(within).Truncate(time.Second)}
 	token, err := grants.Sign(auth.Share, grant)
+	if err == nil {
+		err = a.links.note(ctx, grant)
+	}
 	if err != nil {
 		return nil, a.broken(ctx, "make the link", err)
 	}
 	origin, _ := ctx.Value(originKey{}).(string)
 	link := origin + "/share?" + url.Values{shareParameter: {token}}.Encode()
-	return &shareOutput{CacheControl: "no-store", Body: ShareLink{URL: link, Token: token, ExpiresAt: grant.Expires.UTC()}}, nil
+	return &shareOutput{CacheControl: "no-store", Body: ShareLink{URL: link, Token: token, ID: grant.Link, ExpiresAt: grant.Expires.UTC()}}, nil
 }
 
 func (a *API) playJob(ctx context.Context, in *JobPath) (*playbackOutput, error) {
@@ -133,14 +149,13 @@ func (a *API) playback(ctx context.Context, grant auth.Grant) (http.Cookie, auth
 // that the token does not stay in the browser's address.
 func (a *API) openShare(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	grants, p := a.grants()
+	_, p := a.grants()
 	if p != nil {
 		writeProblem(w, p)
 		return
 	}
-	grant, err := grants.Open(auth.Share, r.URL.Query().Get(shareParameter))
-	if err != nil {
-		p := a.denied(r.Context(), "check the link", err)
+	grant, p := a.opened(r.Context(), auth.Share, r.URL.Query().Get(shareParameter))
+	if p != nil {
 		p.Detail = strings.Replace(p.Detail, "The credential", "The link", 1)
 		writeProblem(w, p)
 		return

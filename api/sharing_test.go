@@ -12,13 +12,27 @@ import (
 	"github.com/motionmill/motionmill/job"
 )
 
+// grantFor signs a grant. A share link that nobody wrote down is none: shareOf
+// makes one as the API does.
 func grantFor(t *testing.T, purpose auth.Purpose, id string, within time.Duration) string {
 	t.Helper()
-	token, err := newGrants(t).Sign(purpose, auth.Grant{Job: id, By: "anna", Expires: time.Now().Add(within)})
+	grant := auth.Grant{Job: id, By: "anna", Expires: time.Now().Add(within)}
+	if purpose == auth.Share {
+		grant.Link = "UNNOTED"
+	}
+	token, err := newGrants(t).Sign(purpose, grant)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return token
+}
+
+// shareOf asks for a link to a job of anna's, and gives its token and its id.
+func (s *stage) shareOf(t *testing.T, id string) (token, link string) {
+	t.Helper()
+	a := s.call(t, "POST", "/v1/jobs/"+id+"/shares", nil, as(t, "anna", "uploader")...)
+	wantStatus(t, a, 201)
+	return a.body["token"].(string), a.body["id"].(string)
 }
 
 func TestShareLink(t *testing.T) {
@@ -65,14 +79,14 @@ func TestShareLinkOfAnotherJob(t *testing.T) {
 	s := guarded(t)
 	s.owned("j1", "anna", job.Succeeded)
 	s.owned("j2", "anna", job.Succeeded)
-	token := grantFor(t, auth.Share, "j1", time.Hour)
+	token, link := s.shareOf(t, "j1")
 	for _, path := range []string{"/v1/jobs/j2", "/v1/jobs/j2/events", "/v1/jobs/j2/files/video.mp4", "/v1/jobs/absent"} {
 		wantProblem(t, s.call(t, "GET", path+"?share="+token, nil), 404, "not-found")
 	}
 	// It is good for nothing but reading that job.
 	for _, call := range []string{
-		"GET /v1/jobs", "GET /v1/auth/me", "GET /v1/unreadable", "POST /v1/jobs/j1/cancel", "POST /v1/jobs/j1/retry", "POST /v1/jobs/j1/shares",
-		"POST /v1/jobs/j1/playback", "POST /v1/uploads", "POST /v1/redrive",
+		"GET /v1/jobs", "GET /v1/auth/me", "GET /v1/unreadable", "POST /v1/jobs/j1/cancel", "POST /v1/jobs/j1/retry", "POST /v1/jobs/j1/shares", "GET /v1/jobs/j1/shares",
+		"DELETE /v1/jobs/j1/shares/" + link, "POST /v1/jobs/j1/playback", "POST /v1/uploads", "POST /v1/redrive",
 	} {
 		method, path, _ := strings.Cut(call, " ")
 		wantProblem(t, s.call(t, method, path+"?share="+token, nil), 401, "unauthenticated")
@@ -100,9 +114,12 @@ func TestShareLinkExpired(t *testing.T) {
 func TestShareLinkChanged(t *testing.T) {
 	s := guarded(t)
 	s.owned("j1", "anna", job.Succeeded)
-	token := grantFor(t, auth.Share, "j1", time.Hour)
+	s.owned("j2", "anna", job.Succeeded)
+	token, _ := s.shareOf(t, "j1")
+	wantStatus(t, s.call(t, "GET", "/v1/jobs/j1?share="+token, nil), 200)
 	parts := strings.Split(token, ".")
-	other := strings.Split(grantFor(t, auth.Share, "j2", time.Hour), ".")
+	second, _ := s.shareOf(t, "j2")
+	other := strings.Split(second, ".")
 	for what, changed := range map[string]string{
 		"the claims of another": parts[0] + "." + other[1] + "." + parts[2], "no signature": parts[0] + "." + parts[1] + ".",
 		"cut": token[:len(token)-2], "longer": token + "A", "nothing inside": "..", "a playback cookie": grantFor(t, auth.Playback, "j1", time.Hour),
@@ -135,8 +152,9 @@ func TestPlaybackCookie(t *testing.T) {
 			t.Errorf("%s is answered %d, want %d", path, got.status, want)
 		}
 	}
+	share, _ := s.shareOf(t, "j1")
 	for what, value := range map[string]string{
-		"expired": grantFor(t, auth.Playback, "j1", -time.Second), "a share link": grantFor(t, auth.Share, "j1", time.Hour), "changed": c.Value + "A",
+		"expired": grantFor(t, auth.Playback, "j1", -time.Second), "a share link": share, "changed": c.Value + "A",
 	} {
 		if got := s.call(t, "GET", "/v1/jobs/j1", nil, "Cookie", "motionmill_playback="+value); got.status != 401 {
 			t.Errorf("a cookie that is %s is answered %d", what, got.status)
@@ -179,7 +197,7 @@ func TestPlaylistsAreAnsweredAndKeepTheShare(t *testing.T) {
 	if want := "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,URI=\"audio/playlist.m3u8\"\n480p/playlist.m3u8\n"; a.raw != want || a.header.Get("Content-Type") != "application/vnd.apple.mpegurl" {
 		t.Errorf("it is %q of %s", a.raw, a.header.Get("Content-Type"))
 	}
-	token := grantFor(t, auth.Share, "j1", time.Hour)
+	token, _ := s.shareOf(t, "j1")
 	query := "?share=" + url.QueryEscape(token)
 	b := s.call(t, "GET", file+query, nil)
 	if want := "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,URI=\"audio/playlist.m3u8" + query + "\"\n480p/playlist.m3u8" + query + "\n"; b.raw != want {

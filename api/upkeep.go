@@ -56,6 +56,12 @@ func (a *API) upkeep(ctx context.Context, left time.Time) error {
 	}); err != nil {
 		return err
 	}
+	if err := a.sweepNotes(ctx, linkNotes, func(text []byte) bool {
+		var link ShareNote
+		return json.Unmarshal(text, &link) != nil || time.Now().After(link.ExpiresAt)
+	}); err != nil {
+		return err
+	}
 	return a.sweepNotes(ctx, importNotes+"failed/", func(text []byte) bool {
 		var failed failedImport
 		return json.Unmarshal(text, &failed) != nil || time.Since(failed.At) > failuresKept

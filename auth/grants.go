@@ -30,6 +30,9 @@ type Grant struct {
 	Job string
 	// By is the subject that gave it.
 	By string
+	// Link is the id of the share link that it is or was opened by, by which it
+	// can be called back; empty for a cookie of who is signed in.
+	Link string
 	// Expires is when it ends, to the second.
 	Expires time.Time
 }
@@ -66,6 +69,9 @@ func (g *Grants) Sign(purpose Purpose, grant Grant) (string, error) {
 		"iss": ownIssuer, "aud": string(purpose), "sub": grant.By, "job": grant.Job,
 		"exp": grant.Expires.Unix(), "iat": time.Now().Unix(), "jti": rand.Text(),
 	}
+	if grant.Link != "" {
+		claims["link"] = grant.Link
+	}
 	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString(g.keys[purpose])
 	if err != nil {
 		return "", fmt.Errorf("sign a grant: %w", err)
@@ -87,7 +93,8 @@ func (g *Grants) Open(purpose Purpose, token string) (Grant, error) {
 	grant := Grant{Expires: expires.Time}
 	grant.Job, _ = claims["job"].(string)
 	grant.By, _ = claims["sub"].(string)
-	if grant.Job == "" {
+	grant.Link, _ = claims["link"].(string)
+	if grant.Job == "" || purpose == Share && grant.Link == "" {
 		return Grant{}, &Denied{Reason: Malformed}
 	}
 	// Other machines' clocks have no part in it: it ends when it says.

@@ -23,13 +23,13 @@ func newGrants(t *testing.T, secret string) *auth.Grants {
 func TestGrants(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGrants(t, "a")
-		want := auth.Grant{Job: "j1", By: "anna", Expires: time.Now().Add(time.Hour)}
+		want := auth.Grant{Job: "j1", By: "anna", Link: "l1", Expires: time.Now().Add(time.Hour)}
 		token, err := g.Sign(auth.Share, want)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got, err := g.Open(auth.Share, token)
-		if err != nil || got.Job != "j1" || got.By != "anna" || !got.Expires.Equal(want.Expires) {
+		if err != nil || got.Job != "j1" || got.By != "anna" || got.Link != "l1" || !got.Expires.Equal(want.Expires) {
 			t.Errorf("got %+v, %v", got, err)
 		}
 
@@ -46,6 +46,13 @@ func TestGrants(t *testing.T) {
 		claims := jwt.MapClaims{"iss": "motionmill", "aud": "share", "job": "j2", "exp": time.Now().Add(time.Hour).Unix()}
 		_, err = g.Open(auth.Share, sign(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, claims))
 		wantDenied(t, "a link by alg none", err, auth.WrongMethod)
+
+		nameless, err := g.Sign(auth.Share, auth.Grant{Job: "j1", Expires: want.Expires})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = g.Open(auth.Share, nameless)
+		wantDenied(t, "a link that could not be called back", err, auth.Malformed)
 
 		time.Sleep(time.Hour - time.Second)
 		if _, err := g.Open(auth.Share, token); err != nil {

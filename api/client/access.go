@@ -51,6 +51,24 @@ func (c *Client) Share(ctx context.Context, id string, within time.Duration) (Sh
 	return answered(resp, resp.JSON201)
 }
 
+// Shares gives the links to a job that are good.
+func (c *Client) Shares(ctx context.Context, id string) ([]ShareNote, error) {
+	resp, err := c.calls.ListSharesWithResponse(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("list the links to job %s: %w", id, err)
+	}
+	list, err := answered(resp, resp.JSON200)
+	return list.Links, err
+}
+
+// Unshare calls a link to a job back, by the id of the link.
+func (c *Client) Unshare(ctx context.Context, id, link string) error {
+	if _, err := c.calls.UnshareJobWithResponse(ctx, id, link); err != nil {
+		return fmt.Errorf("call back a link to job %s: %w", id, err)
+	}
+	return nil
+}
+
 // Play asks for the cookie with which a player fetches a job's files, for
 // clients whose transport keeps cookies.
 func (c *Client) Play(ctx context.Context, id string) (PlaybackGrant, error) {

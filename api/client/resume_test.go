@@ -330,8 +330,10 @@ func TestTheClientCoversTheDescription(t *testing.T) {
 			}
 			return nil
 		},
-		"share-job": func() error { _, err := c.Share(ctx, "I", time.Hour); return err },
-		"play-job":  func() error { _, err := c.Play(ctx, "I"); return err },
+		"share-job":   func() error { _, err := c.Share(ctx, "I", time.Hour); return err },
+		"list-shares": func() error { _, err := c.Shares(ctx, "I"); return err },
+		"unshare-job": func() error { return c.Unshare(ctx, "I", "ABCDEFGHIJKLMNOPQRSTUVWXYZ") },
+		"play-job":    func() error { _, err := c.Play(ctx, "I"); return err },
 	} {
 		calls[name] = call
 	}

@@ -49,6 +49,8 @@ type (
 	Caller = wire.Caller
 	// ShareLink lets others read one job.
 	ShareLink = wire.ShareLink
+	// ShareNote is what is known of such a link once it was given out.
+	ShareNote = wire.ShareNote
 	// PlaybackGrant lets a player fetch a job's files.
 	PlaybackGrant = wire.PlaybackGrant
 	// Stage is what a stage takes.

@@ -460,11 +460,28 @@ type RefreshRequest struct {
 type ShareLink struct {
 	ExpiresAt time.Time `json:"expires_at"`
 
+	// ID For calling it back: DELETE /v1/jobs/{id}/shares/{link}.
+	ID string `json:"id"`
+
 	// Token For programs and players: add ?share=TOKEN to the job, its events and its files.
 	Token string `json:"token"`
 
 	// URL For people: opens the result on the page.
 	URL string `json:"url"`
+}
+
+// ShareList defines model for ShareList.
+type ShareList struct {
+	Links []ShareNote `json:"links"`
+}
+
+// ShareNote defines model for ShareNote.
+type ShareNote struct {
+	// By Who made it.
+	By        string    `json:"by,omitempty,omitzero"`
+	CreatedAt time.Time `json:"created_at"`
+	ExpiresAt time.Time `json:"expires_at"`
+	ID        string    `json:"id"`
 }
 
 // ShareRequest defines model for ShareRequest.
@@ -1042,9 +1059,16 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/jobs/{id}/retry (the `RetryJob` operationId).
 	RetryJob(ctx context.Context, id string, params *RetryJobParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListShares The links to this job that are good
+	//
+	// Without their tokens, which are kept nowhere.
+	//
+	// Corresponds with GET /v1/jobs/{id}/shares (the `ListShares` operationId).
+	ListShares(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ShareJobWithBody A link that lets others read this job
 	//
-	// Whoever has the link can read the job and its files until it ends, and nothing else. It cannot be called back; another signing key makes every link void.
+	// Whoever has the link can read the job and its files until it ends, and nothing else. It can be called back before.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1053,12 +1077,19 @@ type ClientInterface interface {
 
 	// ShareJob A link that lets others read this job
 	//
-	// Whoever has the link can read the job and its files until it ends, and nothing else. It cannot be called back; another signing key makes every link void.
+	// Whoever has the link can read the job and its files until it ends, and nothing else. It can be called back before.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/jobs/{id}/shares (the `ShareJob` operationId).
 	ShareJob(ctx context.Context, id string, body ShareJobJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UnshareJob Call a link back
+	//
+	// It ends within seconds, and so do the cookies that it was opened to; URLs of the object store that were given out on it end within their 15 minutes. One that has ended already is fine.
+	//
+	// Corresponds with DELETE /v1/jobs/{id}/shares/{link} (the `UnshareJob` operationId).
+	UnshareJob(ctx context.Context, id string, link string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RedriveWithBody Put dead jobs back
 	//
@@ -1540,9 +1571,26 @@ func (c *Client) RetryJob(ctx context.Context, id string, params *RetryJobParams
 	return c.Client.Do(req)
 }
 
+// ListShares The links to this job that are good
+//
+// Without their tokens, which are kept nowhere.
+//
+// Corresponds with GET /v1/jobs/{id}/shares (the `ListShares` operationId).
+func (c *Client) ListShares(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSharesRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ShareJobWithBody A link that lets others read this job
 //
-// Whoever has the link can read the job and its files until it ends, and nothing else. It cannot be called back; another signing key makes every link void.
+// Whoever has the link can read the job and its files until it ends, and nothing else. It can be called back before.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1561,13 +1609,30 @@ func (c *Client) ShareJobWithBody(ctx context.Context, id string, contentType st
 
 // ShareJob A link that lets others read this job
 //
-// Whoever has the link can read the job and its files until it ends, and nothing else. It cannot be called back; another signing key makes every link void.
+// Whoever has the link can read the job and its files until it ends, and nothing else. It can be called back before.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/jobs/{id}/shares (the `ShareJob` operationId).
 func (c *Client) ShareJob(ctx context.Context, id string, body ShareJobJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewShareJobRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UnshareJob Call a link back
+//
+// It ends within seconds, and so do the cookies that it was opened to; URLs of the object store that were given out on it end within their 15 minutes. One that has ended already is fine.
+//
+// Corresponds with DELETE /v1/jobs/{id}/shares/{link} (the `UnshareJob` operationId).
+func (c *Client) UnshareJob(ctx context.Context, id string, link string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUnshareJobRequest(c.Server, id, link)
 	if err != nil {
 		return nil, err
 	}
@@ -2690,6 +2755,40 @@ func NewRetryJobRequest(server string, id string, params *RetryJobParams) (*http
 	return req, nil
 }
 
+// NewListSharesRequest constructs an http.Request for the ListShares method
+func NewListSharesRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/jobs/%s/shares", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewShareJobRequest calls the generic ShareJob builder with application/json body
 func NewShareJobRequest(server string, id string, body ShareJobJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -2733,6 +2832,47 @@ func NewShareJobRequestWithBody(server string, id string, contentType string, bo
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewUnshareJobRequest constructs an http.Request for the UnshareJob method
+func NewUnshareJobRequest(server string, id string, link string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "link", link, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/jobs/%s/shares/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -3621,9 +3761,18 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/jobs/{id}/retry (the `RetryJob` operationId).
 	RetryJobWithResponse(ctx context.Context, id string, params *RetryJobParams, reqEditors ...RequestEditorFn) (*RetryJobResponse, error)
 
+	// ListSharesWithResponse The links to this job that are good
+	//
+	// Without their tokens, which are kept nowhere.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/jobs/{id}/shares (the `ListShares` operationId).
+	ListSharesWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListSharesResponse, error)
+
 	// ShareJobWithBodyWithResponse A link that lets others read this job
 	//
-	// Whoever has the link can read the job and its files until it ends, and nothing else. It cannot be called back; another signing key makes every link void.
+	// Whoever has the link can read the job and its files until it ends, and nothing else. It can be called back before.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3632,12 +3781,21 @@ type ClientWithResponsesInterface interface {
 
 	// ShareJobWithResponse A link that lets others read this job
 	//
-	// Whoever has the link can read the job and its files until it ends, and nothing else. It cannot be called back; another signing key makes every link void.
+	// Whoever has the link can read the job and its files until it ends, and nothing else. It can be called back before.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/jobs/{id}/shares (the `ShareJob` operationId).
 	ShareJobWithResponse(ctx context.Context, id string, body ShareJobJSONRequestBody, reqEditors ...RequestEditorFn) (*ShareJobResponse, error)
+
+	// UnshareJobWithResponse Call a link back
+	//
+	// It ends within seconds, and so do the cookies that it was opened to; URLs of the object store that were given out on it end within their 15 minutes. One that has ended already is fine.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/jobs/{id}/shares/{link} (the `UnshareJob` operationId).
+	UnshareJobWithResponse(ctx context.Context, id string, link string, reqEditors ...RequestEditorFn) (*UnshareJobResponse, error)
 
 	// RedriveWithBodyWithResponse Put dead jobs back
 	//
@@ -4177,6 +4335,31 @@ func (r RetryJobResponse) StatusCode() int {
 	return 0
 }
 
+type ListSharesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ShareList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// Status returns HTTPResponse.Status
+func (r ListSharesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListSharesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 type ShareJobResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -4196,6 +4379,29 @@ func (r ShareJobResponse) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r ShareJobResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type UnshareJobResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// Status returns HTTPResponse.Status
+func (r UnshareJobResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UnshareJobResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -4765,9 +4971,24 @@ func (c *ClientWithResponses) RetryJobWithResponse(ctx context.Context, id strin
 	return ParseRetryJobResponse(rsp)
 }
 
+// ListSharesWithResponse The links to this job that are good
+//
+// Without their tokens, which are kept nowhere.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/jobs/{id}/shares (the `ListShares` operationId).
+func (c *ClientWithResponses) ListSharesWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListSharesResponse, error) {
+	rsp, err := c.ListShares(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListSharesResponse(rsp)
+}
+
 // ShareJobWithBodyWithResponse A link that lets others read this job
 //
-// Whoever has the link can read the job and its files until it ends, and nothing else. It cannot be called back; another signing key makes every link void.
+// Whoever has the link can read the job and its files until it ends, and nothing else. It can be called back before.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4782,7 +5003,7 @@ func (c *ClientWithResponses) ShareJobWithBodyWithResponse(ctx context.Context, 
 
 // ShareJobWithResponse A link that lets others read this job
 //
-// Whoever has the link can read the job and its files until it ends, and nothing else. It cannot be called back; another signing key makes every link void.
+// Whoever has the link can read the job and its files until it ends, and nothing else. It can be called back before.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4793,6 +5014,21 @@ func (c *ClientWithResponses) ShareJobWithResponse(ctx context.Context, id strin
 		return nil, err
 	}
 	return ParseShareJobResponse(rsp)
+}
+
+// UnshareJobWithResponse Call a link back
+//
+// It ends within seconds, and so do the cookies that it was opened to; URLs of the object store that were given out on it end within their 15 minutes. One that has ended already is fine.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/jobs/{id}/shares/{link} (the `UnshareJob` operationId).
+func (c *ClientWithResponses) UnshareJobWithResponse(ctx context.Context, id string, link string, reqEditors ...RequestEditorFn) (*UnshareJobResponse, error) {
+	rsp, err := c.UnshareJob(ctx, id, link, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUnshareJobResponse(rsp)
 }
 
 // RedriveWithBodyWithResponse Put dead jobs back
@@ -5553,6 +5789,39 @@ func ParseRetryJobResponse(rsp *http.Response) (*RetryJobResponse, error) {
 	return response, nil
 }
 
+// ParseListSharesResponse parses an HTTP response from a ListSharesWithResponse call
+func ParseListSharesResponse(rsp *http.Response) (*ListSharesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListSharesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ShareList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseShareJobResponse parses an HTTP response from a ShareJobWithResponse call
 func ParseShareJobResponse(rsp *http.Response) (*ShareJobResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -5573,6 +5842,35 @@ func ParseShareJobResponse(rsp *http.Response) (*ShareJobResponse, error) {
 			return nil, err
 		}
 		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUnshareJobResponse parses an HTTP response from a UnshareJobWithResponse call
+func ParseUnshareJobResponse(rsp *http.Response) (*UnshareJobResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UnshareJobResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem

@@ -156,13 +156,13 @@ resource "aws_s3_bucket_lifecycle_configuration" "outputs" {
   }
 
   rule {
-    id     = "notes-of-the-api" # It removes them itself, as long as it runs.
+    id     = "notes-of-the-api" # It removes them itself, as long as it runs. A share link lives as long as its note: 30 days at most.
     status = "Enabled"
     filter {
       prefix = "api/"
     }
     expiration {
-      days = 8
+      days = 31
     }
   }
 
