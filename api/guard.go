@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -33,14 +34,19 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	a.hardened(w, r)
-	if p := a.refuse(r); p != nil {
-		writeProblem(w, p)
+	refused := a.refuse(r)
+	toStore := a.cfg.ObjectProxy != nil && strings.HasPrefix(r.URL.EscapedPath(), "/s3/")
+	if refused != nil || !toStore { // Whole videos go to the store.
+		hurry(w, r)
+	}
+	if refused != nil {
+		writeProblem(w, refused)
 		return
 	}
 	if a.allowOrigin(w, r) {
 		return
 	}
-	if a.cfg.ObjectProxy != nil && strings.HasPrefix(r.URL.EscapedPath(), "/s3/") {
+	if toStore {
 		a.cfg.ObjectProxy.ServeHTTP(w, r)
 		return
 	}
@@ -66,6 +72,33 @@ func (a *API) counted(next http.Handler) http.Handler {
 func payerFrom(ctx context.Context) string {
 	payer, _ := ctx.Value(payerKey{}).(string)
 	return payer
+}
+
+// hurry gives the body of a request bodyWithin to come: whether a handler reads
+// it or not, since the server reads what is left before it answers.
+func hurry(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength == 0 {
+		return
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWithin)) // Recorders of tests have none.
+	r.Body = &hurriedBody{r.Body, w}
+}
+
+// hurriedBody is a body that has a deadline, which ends with it: the server
+// goes on reading to learn that the client has gone, and would take the deadline
+// for that while the call is still being answered.
+type hurriedBody struct {
+	io.ReadCloser
+	w http.ResponseWriter
+}
+
+// Read reads on, and takes the deadline away at the end.
+func (b *hurriedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		_ = http.NewResponseController(b.w).SetReadDeadline(time.Time{})
+	}
+	return n, err //nolint:wrapcheck // whoever reads looks for the end
 }
 
 // bounded refuses a body that says that it is too large before any of it is

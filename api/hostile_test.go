@@ -119,14 +119,19 @@ func TestSlowlorisIsCutOff(t *testing.T) {
 	}
 }
 
+// Whether a handler reads the body or not: the server does, before it answers.
 func TestABodyThatDribblesIsCutOff(t *testing.T) {
 	address := serveHurried(t)
 	type told struct{ text, kind string }
-	ends := make(chan told, 4)
+	ends := make(chan told, 7)
 	for kind, lines := range map[string]string{
-		"body": "POST /v1/uploads HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
-		"key":  "POST /v1/uploads HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: k\r\nContent-Length: 100\r\n\r\n{",
-		"old":  "POST /video/pre-signed-url HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
+		"body":          "POST /v1/uploads HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
+		"key":           "POST /v1/uploads HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: k\r\nContent-Length: 100\r\n\r\n{",
+		"old":           "POST /video/pre-signed-url HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
+		"none read 404": "POST /v1/jobs/j1/cancel HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
+		"of a GET 200":  "GET /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
+		"chunked 404":   "POST /nothing HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+		"refused 403":   "POST /v1/uploads HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 100\r\n\r\n{",
 	} {
 		conn := dial(t, address)
 		if _, err := io.WriteString(conn, lines); err != nil {
@@ -138,9 +143,46 @@ func TestABodyThatDribblesIsCutOff(t *testing.T) {
 			ends <- told{string(answer), kind}
 		}()
 	}
-	for range 3 {
-		if end := <-ends; !strings.HasPrefix(end.text, "HTTP/1.1 408 ") || !strings.Contains(end.text, "urn:motionmill:problem:timeout") {
+	for range 7 {
+		end, want := <-ends, "408"
+		if words := strings.Fields(end.kind); len(words) > 1 {
+			want = words[len(words)-1]
+		}
+		if !strings.HasPrefix(end.text, "HTTP/1.1 "+want+" ") || want == "408" && !strings.Contains(end.text, "urn:motionmill:problem:timeout") {
 			t.Errorf("%s ended with %q", end.kind, end.text)
+		}
+	}
+}
+
+// lateReader is the connection of a client, with a deadline for what it sends.
+type lateReader struct {
+	*httptest.ResponseRecorder
+	deadline time.Time
+}
+
+func (l *lateReader) SetReadDeadline(at time.Time) error {
+	l.deadline = at
+	return nil
+}
+
+// The deadline of a body ends with it: while a call is answered, which may take
+// the store minutes, the client has nothing more to send.
+func TestABodyThatHasComeHasNoDeadline(t *testing.T) {
+	s := newStage(t)
+	for _, key := range []string{"", "k"} {
+		for path, body := range map[string]string{
+			"/v1/uploads": `{"name":"a.mp4","bytes":5,"type":"video/mp4"}`, "/video/pre-signed-url": `{"filename":"a.mp4"}`, "/v1/redrive": `{"all":true}`,
+		} {
+			w := &lateReader{ResponseRecorder: httptest.NewRecorder()}
+			req := httptest.NewRequestWithContext(t.Context(), "POST", "http://localhost"+path, strings.NewReader(body))
+			req.Header.Set("Content-Type", "application/json")
+			if key != "" {
+				req.Header.Set("Idempotency-Key", key)
+			}
+			s.api.ServeHTTP(w, req)
+			if w.Code >= 300 || !w.deadline.IsZero() {
+				t.Errorf("%s, key %q: answered %d with a deadline %v", path, key, w.Code, w.deadline)
+			}
 		}
 	}
 }

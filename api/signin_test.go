@@ -188,6 +188,19 @@ func TestIdempotencyKeepsNoTokens(t *testing.T) {
 	if names, err := s.notes.ListNotes(t.Context(), ""); err != nil || len(names) != 0 {
 		t.Errorf("notes were made: %q, %v", names, err)
 	}
+	// A share link's note has its id alone.
+	s.owned("j1", "anna", job.Succeeded)
+	in := bearer(s.login(t, false))
+	for range 2 {
+		tokens = append(tokens, s.call(t, "POST", "/v1/jobs/j1/shares", nil, append(in, "Idempotency-Key", "k")...).body["token"].(string))
+	}
+	for _, name := range must(s.notes.ListNotes(t.Context(), "")) {
+		for _, token := range tokens {
+			if text := must(s.notes.ReadNote(t.Context(), name)); strings.Contains(string(text), token) {
+				t.Errorf("note %s has a token", name)
+			}
+		}
+	}
 }
 
 // lockedBuffer is written by requests that end after their answers.
