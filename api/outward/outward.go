@@ -66,7 +66,8 @@ func New(cfg Config) *Guard {
 }
 
 // Client returns a client of a transport of its own. It follows up to eight
-// redirects, never from https to http; it keeps no cookies, offers no
+// redirects, never from https to http and with an Authorization for the first
+// server alone and the addresses before for none; it keeps no cookies, offers no
 // compression, and uses no proxy, which would connect in its place.
 func (g *Guard) Client() *http.Client {
 	dialer := &net.Dialer{Timeout: g.cfg.Wait, Resolver: g.cfg.Resolver, ControlContext: g.control}
@@ -92,6 +93,10 @@ func (g *Guard) redirect(next *http.Request, before []*http.Request) error {
 	if next.URL.Scheme == "http" && before[len(before)-1].URL.Scheme == "https" {
 		return refuse(next.URL.Hostname(), "a redirect leads from https to http")
 	}
+	if first := before[0].URL; next.URL.Scheme != first.Scheme || next.URL.Host != first.Host {
+		next.Header.Del("Authorization") // The standard library keeps it for other ports and for names below.
+	}
+	next.Header.Del("Referer") // It would be the address before, with what is secret in it.
 	return g.CheckURL(next.URL)
 }
 

@@ -26,6 +26,13 @@ func forbidden() map[string]string {
 		"any loopback":                          "http://127.99.3.7:PORT/",
 		"loopback by name":                      "http://localhost:PORT/",
 		"loopback by name with a dot":           "http://LocalHost.:PORT/",
+		"loopback with a dot":                   "http://127.0.0.1.:PORT/",
+		"a number with a dot":                   "http://2130706433.:PORT/",
+		"metadata by name with a dot":           "http://metadata.google.internal./computeMetadata/v1/",
+		"a name with a dot to the metadata":     "http://meta.example./latest/meta-data/",
+		"soft hyphen in a name":                 "http://local\u00adhost:PORT/",
+		"letters in circles":                    "http://ⓛⓞⓒⓐⓛⓗⓞⓢⓣ:PORT/",
+		"IPv4 mapped, zeros in full":            "http://[0000:0000:0000:0000:0000:ffff:7f00:0001]:PORT/",
 		"loopback by a name below":              "http://x.localhost:PORT/",
 		"a number":                              "http://2130706433:PORT/",
 		"a number in hex":                       "http://0x7f000001:PORT/",
@@ -267,6 +274,43 @@ func TestNamesThatChange(t *testing.T) {
 	}
 	if visits.Load() != 0 {
 		t.Error("the hidden server was called")
+	}
+}
+
+// A link and its authorization are secrets of the server that they are for: no
+// other one learns of them by a redirect, be it a port beside or a name below.
+func TestSecretsAreNotTakenAlongByRedirects(t *testing.T) {
+	var seen atomic.Value
+	other, _ := server(t, func(_ http.ResponseWriter, r *http.Request) { seen.Store(r.Header) })
+	var to atomic.Value
+	port, _ := server(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/here" {
+			seen.Store(r.Header)
+			return
+		}
+		w.Header().Set("Location", to.Load().(string))
+		w.WriteHeader(http.StatusFound)
+	})
+	dns := &names{answers: map[string][]string{"tool.example.": {"127.0.0.1"}, "below.tool.example.": {"127.0.0.1"}}}
+	client := outward.New(outward.Config{Networks: here(), Resolver: dns.resolver(t)}).Client()
+	defer client.CloseIdleConnections()
+	for where, want := range map[string]string{
+		"http://tool.example:" + other + "/": "", "http://below.tool.example:" + other + "/": "", "http://127.0.0.1:" + other + "/": "", "/here": "Bearer secret",
+	} {
+		to.Store(where)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://tool.example:"+port+"/rec?token=secret", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer secret")
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if got := seen.Load().(http.Header); got.Get("Authorization") != want || got.Get("Referer") != "" {
+			t.Errorf("redirected to %s, it was sent %v", where, got)
+		}
 	}
 }
 
