@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,8 +17,10 @@ import (
 
 const (
 	importNotes = "imports/"
-	// importsWaiting is how many imports may wait for a free place.
+	// importsWaiting is how many imports may wait for a free place, and
+	// importsOfOwner how many of them may be one owner's.
 	importsWaiting = 1000
+	importsOfOwner = 100
 	// importTries is how often a fetch is begun, importPause the first wait in between.
 	importTries = 3
 	importPause = 2 * time.Second
@@ -69,6 +72,7 @@ type imports struct {
 
 	mu      sync.Mutex
 	current map[string]Import
+	owned   map[string]chan struct{} // of an owner: the places that it may take
 	ended   bool
 }
 
@@ -76,7 +80,7 @@ func newImports(a *API) *imports {
 	ctx, stop := context.WithCancelCause(context.Background())
 	return &imports{
 		api: a, client: a.guard.Client(), places: make(chan struct{}, a.cfg.ImportsAtOnce),
-		ctx: ctx, stop: stop, current: map[string]Import{},
+		ctx: ctx, stop: stop, current: map[string]Import{}, owned: map[string]chan struct{}{},
 	}
 }
 
@@ -107,11 +111,8 @@ func (i *imports) show(id string, change func(*Import)) {
 
 // accept notes an import, then begins it: the answer to the client promises it.
 func (i *imports) accept(ctx context.Context, u upload, task importTask) *Problem {
-	i.mu.Lock()
-	full := len(i.current) >= importsWaiting
-	i.mu.Unlock()
-	if full {
-		return problem(http.StatusServiceUnavailable, problemBusy, fmt.Sprintf("%d imports are waiting. Try again later.", importsWaiting))
+	if p := i.room(u.owner); p != nil {
+		return p
 	}
 	text, err := json.Marshal(task)
 	if err == nil {
@@ -122,6 +123,39 @@ func (i *imports) accept(ctx context.Context, u upload, task importTask) *Proble
 	}
 	i.begin(u, task)
 	return nil
+}
+
+// room says why no import more of an owner's is taken, if so.
+func (i *imports) room(owner string) *Problem {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if len(i.current) >= importsWaiting {
+		return problem(http.StatusServiceUnavailable, problemBusy, fmt.Sprintf("%d imports are waiting. Try again later.", importsWaiting))
+	}
+	own := 0
+	for _, view := range i.current {
+		if owner != "" && OwnerOfKey(view.Key) == owner {
+			own++
+		}
+	}
+	if own >= importsOfOwner {
+		return problem(http.StatusTooManyRequests, problemQuota, fmt.Sprintf("%d imports of yours are waiting, which is the limit. Wait until some have ended.", own))
+	}
+	return nil
+}
+
+// ownPlaces are the places that an owner may take: half of them, so that nobody
+// holds up the others with servers that take their time.
+func (i *imports) ownPlaces(owner string) chan struct{} {
+	if owner == "" {
+		return i.places
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.owned[owner] == nil {
+		i.owned[owner] = make(chan struct{}, max(1, cap(i.places)/2))
+	}
+	return i.owned[owner]
 }
 
 // begin runs an import beside the requests, unless it runs here already.
@@ -143,11 +177,13 @@ func (i *imports) begin(u upload, task importTask) {
 
 // run waits for a place and fetches, again where that may help.
 func (i *imports) run(ctx context.Context, u upload, task importTask) error {
-	select {
-	case i.places <- struct{}{}:
-		defer func() { <-i.places }()
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	for _, places := range slices.Compact([]chan struct{}{i.ownPlaces(u.owner), i.places}) { // Without an owner they are the same.
+		select {
+		case places <- struct{}{}:
+			defer func() { <-places }()
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
 	if task.Authorized && task.authorization == "" {
 		return job.Fail(job.SourceGone, "import", task.shown(), "the API was started anew, and did not keep the authorization", "Ask for the import again.", nil)
@@ -216,7 +252,8 @@ func (i *imports) noted(ctx context.Context, u upload) (importTask, *job.Failure
 	var failed failedImport
 	text, err := i.api.cfg.Notes.ReadNote(ctx, failedNote(u))
 	if err == nil {
-		return task, &failed.Failure, json.Unmarshal(text, &failed)
+		err = json.Unmarshal(text, &failed)
+		return task, &failed.Failure, err
 	}
 	if job.KindOf(err) != job.SourceGone {
 		return task, nil, err
@@ -224,7 +261,8 @@ func (i *imports) noted(ctx context.Context, u upload) (importTask, *job.Failure
 	if text, err = i.api.cfg.Notes.ReadNote(ctx, pendingNote(u)); err != nil {
 		return task, nil, err
 	}
-	return task, nil, json.Unmarshal(text, &task)
+	err = json.Unmarshal(text, &task)
+	return task, nil, err
 }
 
 // resume begins the imports noted before a time that have not ended and do not

@@ -260,6 +260,29 @@ func TestImportsWaitForAPlace(t *testing.T) {
 	}
 }
 
+// Servers that take their time hold up whoever named them, not the others.
+func TestImportsOfOneOwnerDoNotHoldUpOthers(t *testing.T) {
+	s := guarded(t, openImports)
+	release := make(chan struct{})
+	slow := media(t, func(http.ResponseWriter, *http.Request) { <-release })
+	defer close(release)
+	quick := media(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "video") })
+	ask := func(owner, url string) answer {
+		return s.call(t, "POST", "/v1/imports", map[string]any{"url": url}, as(t, owner, "uploader")...)
+	}
+	for range 100 {
+		wantStatus(t, ask("eve", slow+"/a.mp4"), 202)
+	}
+	wantProblem(t, ask("eve", slow+"/a.mp4"), 429, "quota")
+	a := ask("anna", quick+"/a.mp4")
+	wantStatus(t, a, 202)
+	for pause := time.NewTicker(5 * time.Millisecond); ; <-pause.C {
+		if a := s.call(t, "GET", "/v1/imports/"+a.body["id"].(string), nil, as(t, "anna", "viewer")...); a.body["state"] == api.ImportReceived {
+			return
+		}
+	}
+}
+
 func TestImportWhenNotesCannotBeKept(t *testing.T) {
 	s := newStage(t, openImports)
 	s.notes.Fail(errors.New("dial tcp secret.internal: refused"))
