@@ -38,8 +38,8 @@ soak: ## work 1,000 jobs under kills, stops and a bad network, for at most 15 mi
 	PATH="$$PATH:$(cache)/testtools/bin" MOTIONMILL_SOAK_JOBS=60 MOTIONMILL_SOAK_TABLE=$(CURDIR)/docs/soak.md \
 	go test -count=1 -v -timeout 20m -run '^TestSoakOnServers$$' ./cmd/motionmill
 
-mutants: ## leave out each rule of the protocol in turn: a test must fail; writes the table of docs/protocol.md
-	MOTIONMILL_MUTANTS=1 nice -n 10 go test -count=1 -timeout 180m -v -run '^TestMutants$$' ./worker
+mutants: ## leave out each rule of the protocol and each guard of the API in turn: a test must fail; writes tables of docs/protocol.md and security.md
+	MOTIONMILL_MUTANTS=1 nice -n 10 go test -count=1 -timeout 180m -v -run '^Test(Guard)?Mutants$$' ./worker
 
 hostile: ## give every hostile file to the pipeline, watched by strace where there is one; writes a table of docs/media.md
 	@scripts/setup.sh test

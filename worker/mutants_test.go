@@ -89,7 +89,7 @@ func (m mutant) apply() (string, error) {
 // TestMutantsFit holds the list of mutants to the code as it is.
 func TestMutantsFit(t *testing.T) {
 	seen := map[string]bool{}
-	for _, s := range sections() {
+	for _, s := range append(sections(), guards()...) {
 		for _, m := range s.mutants {
 			if _, err := m.apply(); err != nil {
 				t.Errorf("mutant %s: %v", m.name, err)

@@ -94,10 +94,10 @@ func (s *Store) Take(ctx context.Context, put api.PutRequest, body io.Reader) er
 }
 
 // ListParts gives the parts that were sent.
-func (s *Store) ListParts(_ context.Context, _, key, uploadID string, after, limit int) ([]api.SentPart, error) {
+func (s *Store) ListParts(_ context.Context, bucket, key, uploadID string, after, limit int) ([]api.SentPart, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	parts, ok := s.parts[uploadID]
+	parts, ok := s.parts[partsOf(bucket, key, uploadID)]
 	if s.err != nil || !ok {
 		return nil, errors.Join(s.err, job.Fail(job.SourceGone, "list parts", key, "there is no such upload", "", nil))
 	}

@@ -167,18 +167,22 @@ func (s *Store) Read(_ context.Context, bucket, key string, limit int64) ([]byte
 	}
 }
 
+// partsOf names the parts of an upload: its id is good for the one key.
+func partsOf(bucket, key, uploadID string) string { return bucket + "/" + key + "?" + uploadID }
+
 // StartMultipart begins an upload in parts.
-func (s *Store) StartMultipart(_ context.Context, _ api.PutRequest) (string, error) {
+func (s *Store) StartMultipart(_ context.Context, put api.PutRequest) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	id := rand.Text()
-	s.parts[id] = map[int][]byte{}
+	s.parts[partsOf(put.Bucket, put.Key, id)] = map[int][]byte{}
 	return id, s.err
 }
 
 // CompleteMultipart makes the object of its parts.
 func (s *Store) CompleteMultipart(_ context.Context, bucket, key, uploadID string, done []api.DonePart) error {
 	s.mu.Lock()
+	uploadID = partsOf(bucket, key, uploadID)
 	parts, ok := s.parts[uploadID]
 	var body []byte
 	for _, p := range done {
@@ -202,9 +206,10 @@ func (s *Store) CompleteMultipart(_ context.Context, bucket, key, uploadID strin
 }
 
 // AbortMultipart throws the parts away.
-func (s *Store) AbortMultipart(_ context.Context, _, key, uploadID string) error {
+func (s *Store) AbortMultipart(_ context.Context, bucket, key, uploadID string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	uploadID = partsOf(bucket, key, uploadID)
 	if _, ok := s.parts[uploadID]; !ok {
 		return job.Fail(job.SourceGone, "abort upload", key, "there is no such upload", "", nil)
 	}
@@ -279,17 +284,18 @@ func (s *Store) takeObject(w http.ResponseWriter, r *http.Request, g grant) {
 		return
 	}
 	w.Header().Set("ETag", `"`+etagOf(body)+`"`)
+	bucket, key, _ := strings.Cut(g.path, "/")
 	if g.part > 0 {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.parts[g.uploadID] == nil {
+		parts := s.parts[partsOf(bucket, key, g.uploadID)]
+		if parts == nil {
 			http.Error(w, "NoSuchUpload", http.StatusNotFound)
 			return
 		}
-		s.parts[g.uploadID][g.part] = body
+		parts[g.part] = body
 		return
 	}
-	bucket, key, _ := strings.Cut(g.path, "/")
 	if _, exists := s.Body(bucket, key); exists && r.Header.Get("If-None-Match") == "*" {
 		http.Error(w, "PreconditionFailed", http.StatusPreconditionFailed)
 		return

@@ -54,6 +54,8 @@ export const job = (id) => call('GET', at('jobs', id));
 export const cancelJob = (id) => call('POST', at('jobs', id, 'cancel'));
 export const retryJob = (id) => call('POST', at('jobs', id, 'retry'));
 export const shareJob = (id, seconds) => call('POST', at('jobs', id, 'shares'), { expires_in_s: seconds });
+export const shares = (id) => call('GET', at('jobs', id, 'shares'));
+export const endShare = (id, link) => call('DELETE', at('jobs', id, 'shares', link));
 
 /** A page of jobs, newest first; states and profile narrow it. */
 export function jobs({ cursor = '', limit = 30, states = [], profile = '' } = {}) {

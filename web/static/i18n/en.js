@@ -59,6 +59,9 @@ export default {
   'share.title': 'Hand it on', 'share.link': 'Copy a link', 'share.embed': 'Copy the embed code', 'share.view': 'What the embedded player shows', 'share.code': 'Text to copy',
   'share.copied': 'Copied. Put it into the source of a page; its origin needs the leave of this stage (CORS).', 'share.linked': 'Copied. Whoever has the link can see this result.',
   'share.select': 'Copy the marked text.', 'share.until': 'Good until {time}.',
+  'share.list': 'Links that were given away', 'share.none': 'There is no link that still works.', 'share.given': 'Made {made}, good until {until}', 'share.given.by': 'Made by {by} {made}, good until {until}',
+  'share.end': 'End this link', 'share.ended': 'The link has ended. A video that is playing by it may go on for some minutes.',
+  'share.free': 'Nobody signs in to this stage: whoever reaches it sees every result.',
 
   'player.label': 'Player. Space plays, comma and full stop step by frames, arrows by seconds.', 'player.video': 'The video',
   'player.play': 'Play', 'player.pause': 'Pause', 'player.mute': 'Mute', 'player.unmute': 'Sound on', 'player.back': 'One frame back', 'player.on': 'One frame on',

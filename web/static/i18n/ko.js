@@ -59,6 +59,9 @@ export default {
   'share.title': '공유', 'share.link': '링크 복사', 'share.embed': '삽입 코드 복사', 'share.view': '삽입한 재생기에 보일 것', 'share.code': '복사할 글',
   'share.copied': '복사했습니다. 페이지 소스에 넣으세요. 그 페이지의 출처를 이 서버가 허용해야 합니다(CORS).', 'share.linked': '복사했습니다. 링크를 가진 사람은 누구나 이 결과를 볼 수 있습니다.',
   'share.select': '선택된 글을 복사하세요.', 'share.until': '{time}까지 유효합니다.',
+  'share.list': '내보낸 링크', 'share.none': '쓸 수 있는 링크가 없습니다.', 'share.given': '{made}에 만듦, {until}까지 유효', 'share.given.by': '{by} 님이 {made}에 만듦, {until}까지 유효',
+  'share.end': '이 링크 끊기', 'share.ended': '링크를 끊었습니다. 그 링크로 재생 중인 동영상은 몇 분 더 재생될 수 있습니다.',
+  'share.free': '이 서버는 로그인이 없어서, 접속할 수 있는 사람은 누구나 모든 결과를 볼 수 있습니다.',
 
   'player.label': '재생기. 스페이스로 재생, 쉼표와 마침표로 한 프레임씩, 화살표로 1초씩 이동합니다.', 'player.video': '동영상',
   'player.play': '재생', 'player.pause': '일시 정지', 'player.mute': '음소거', 'player.unmute': '소리 켜기', 'player.back': '한 프레임 뒤로', 'player.on': '한 프레임 앞으로',

@@ -5,6 +5,7 @@ import { shareJob } from '../call/api.js';
 import { el, say } from '../dom/el.js';
 import { moment } from '../dom/format.js';
 import { t } from '../i18n/i18n.js';
+import { Links } from './links.js';
 
 const month = 30 * 86_400; // seconds
 
@@ -22,6 +23,7 @@ export function sharing(j) {
   const view = el('select', { 'aria-label': t('share.view') }, ...views.map((v) => el('option', { value: v, text: t(`view.${v}`) })));
   const text = el('textarea', { readonly: true, rows: '3', spellcheck: 'false', 'aria-label': t('share.code'), hidden: true });
   const told = el('p', { class: 'faint', role: 'status' });
+  const links = new Links(j.id);
 
   const give = async (words, make) => {
     try {
@@ -32,6 +34,7 @@ export function sharing(j) {
       text.rows = text.value.includes('\n') ? 3 : 1;
       const until = token ? ` ${t('share.until', { time: moment(token.expires_at) })}` : '';
       say(told, (await copied(text) ? t(words) : t('share.select')) + until);
+      links.refresh();
     } catch (err) {
       say(told, err.message);
     }
@@ -39,7 +42,7 @@ export function sharing(j) {
   const embed = el('button', { type: 'button', class: 'quiet', text: t('share.embed'), onclick: () => give('share.copied', (token) => snippet(location.origin, j.id, view.value, token?.token)) });
   const link = el('button', { type: 'button', class: 'quiet', text: t('share.link'), onclick: () => give('share.linked', (token) => token?.url ?? location.href) });
   return el('section', { class: 'card share' }, el('h2', { text: t('share.title') }),
-    el('div', { class: 'row wrap' }, link, views.length > 0 ? embed : null, views.length > 1 ? view : null), text, told);
+    el('div', { class: 'row wrap' }, link, views.length > 0 ? embed : null, views.length > 1 ? view : null), text, told, links.node);
 }
 
 /** Copies a field's text; where that is not allowed it is selected, for the reader to copy. */
