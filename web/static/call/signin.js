@@ -35,7 +35,14 @@ function greet({ name, expires_at: expires }) {
   const out = el('button', { type: 'button', class: 'quiet', t: 'signin.out' });
   out.addEventListener('click', async () => {
     clearTimeout(timer);
-    await alone(() => post('/v1/auth/logout'));
+    try {
+      await alone(() => post('/v1/auth/logout'));
+    } catch { // the session is still there, and so is who may use it
+      out.nextElementSibling?.remove();
+      out.after(el('span', { class: 'bad-text', role: 'alert', text: t('stage.silent') }));
+      renewAt(expires);
+      return;
+    }
     forgetAll(); // whoever comes next need not know what was sent
     location.replace('/');
   });

@@ -78,7 +78,7 @@ export class Jobs {
       this.first = page.jobs;
       this.show();
     } catch (err) {
-      this.online(err.status !== 0);
+      this.failed(err);
     }
   }
 
@@ -94,8 +94,16 @@ export class Jobs {
         this.show();
       }
     } catch (err) {
-      this.online(err.status !== 0);
+      this.failed(err);
     }
+  }
+
+  /** Says why there is no list, or no newer one; that nobody answers stands at the top. */
+  failed(err) {
+    this.online(err.status !== 0);
+    if (!err.status) return;
+    $('empty').hidden = false;
+    say($('empty'), err.message);
   }
 
   show() {

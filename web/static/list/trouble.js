@@ -8,7 +8,7 @@ import { has, language, t } from '../i18n/i18n.js';
 /** Why a job failed, and what to do about it; null when it did not. */
 export function failure(j) {
   if (!j.error || j.state === 'succeeded' || j.state === 'running') return null;
-  const { finding, remedy } = parts(j.error);
+  const { finding, remedy } = parts(j);
   return el('div', { class: 'failure' },
     el('p', {}, el('strong', { text: inWords(j.error, 'title') }), ` (${j.error.kind})`),
     el('p', { class: 'finding', text: finding }),
@@ -21,13 +21,19 @@ export function inWords(error, what) {
   return language() !== 'en' && has(key) ? t(key) : error[what];
 }
 
-/** A message often ends with a remedy of its own, which knows more than the kind's. */
-function parts(error) {
-  const { message } = error;
+/**
+ * What was found, of the file by its name instead of its address, and what to
+ * do. A message often ends with a remedy of its own, which knows more than the
+ * kind's, in English.
+ */
+function parts({ error, name, source }) {
+  const address = `s3://${source.bucket}/${source.key}: `;
+  const at = error.message.indexOf(address);
+  const message = at < 0 ? error.message : `${name}: ${error.message.slice(at + address.length)}`;
   const cut = message.lastIndexOf('. ');
   const last = message.slice(cut + 2);
-  if (language() === 'en' && cut > 0 && /^[A-Z]/.test(last)) return { finding: message.slice(0, cut + 1), remedy: last };
-  return { finding: message, remedy: inWords(error, 'remedy') };
+  if (cut < 0 || !/^[A-Z]/.test(last)) return { finding: message, remedy: inWords(error, 'remedy') };
+  return { finding: message.slice(0, cut + 1), remedy: language() === 'en' ? last : inWords(error, 'remedy') };
 }
 
 function advice(j, text) {

@@ -15,11 +15,12 @@ import { Source } from './source.js';
 export class Player {
   /**
    * files: {hls?, video?, overlay?, pose?, poster?}, addresses all. Options:
-   * view, rung ('auto', 'file' or a height), and attributes of the video.
+   * view, rung ('auto', 'file' or a height), shape ({width, height}, where
+   * it is known before the video is there), and attributes of the video.
    * It tells by events of its node: "frame" (detail: seconds) at each frame
    * that is shown, "pose" once the track is there, "person".
    */
-  constructor(files, { view, rung = 'auto', video = {} } = {}) {
+  constructor(files, { view, rung = 'auto', shape, video = {} } = {}) {
     this.files = files;
     this.pose = null;
     this.time = 0;
@@ -34,6 +35,7 @@ export class Player {
     this.source = new Source(this.video, { changed: () => this.tellRungs(), failed: () => say(this.message, t('player.broken')) });
     this.controls = new Controls(this, views);
     this.node = el('div', { class: 'player' }, this.screen, this.controls.node, this.message);
+    if (shape) this.shape(shape.width, shape.height);
     this.wire();
     this.show(this.view);
     if (files.pose) this.load();
@@ -75,14 +77,19 @@ export class Player {
     this.screen.addEventListener('keydown', (event) => this.key(event));
     video.addEventListener('loadedmetadata', () => {
       this.controls.seek.max = String(video.duration || 1);
-      this.screen.style.aspectRatio = `${video.videoWidth} / ${video.videoHeight}`;
-      this.screen.style.setProperty('--ratio', String(video.videoWidth / video.videoHeight));
+      this.shape(video.videoWidth, video.videoHeight);
       this.tell();
     });
     for (const name of ['play', 'pause', 'volumechange', 'timeupdate']) video.addEventListener(name, () => this.tell());
     video.addEventListener('resize', () => this.tellRungs());
     video.addEventListener('error', () => { if (video.hasAttribute('src') || video.currentSrc) say(this.message, t('player.broken')); });
     video.addEventListener('loadeddata', () => { if (this.message.textContent === t('player.broken')) say(this.message, ''); });
+  }
+
+  /** Gives the screen the shape of a picture. */
+  shape(width, height) {
+    this.screen.style.aspectRatio = `${width} / ${height}`;
+    this.screen.style.setProperty('--ratio', String(width / height));
   }
 
   /** Changes between skeleton, plain and overlay, at the same place. */

@@ -1,7 +1,7 @@
 // The share links of a job that are good, and calling them back.
 
 import { endShare, shares } from '../call/api.js';
-import { announce, el, say } from '../dom/el.js';
+import { el, say } from '../dom/el.js';
 import { moment } from '../dom/format.js';
 import { t } from '../i18n/i18n.js';
 
@@ -41,7 +41,6 @@ export class Links {
     try {
       await endShare(this.job, link.id);
       await this.load(t('share.ended'));
-      announce(t('share.ended'));
       this.summary.focus(); // the button is gone
     } catch (err) {
       button.disabled = false;

@@ -118,7 +118,7 @@ export class ResultView {
       this.closers.push(() => part.close());
     };
     if (files.hls || files.video || files.overlay) {
-      this.player = new Player(files);
+      this.player = new Player(files, { shape: j.outputs.find((out) => out.path === 'video.mp4' && out.width && out.height) });
       add('result.video', this.player);
     }
     if (files.webm || files.stacked) add('result.silhouette', new SilhouettePanel(files, this.player?.video ?? null));

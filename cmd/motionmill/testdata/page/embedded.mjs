@@ -28,6 +28,21 @@ export async function embedded({ page, browser, options, job }) {
       return clear > canvas.width * canvas.height * 0.3 && clear < canvas.width * canvas.height * 0.98;
     }));
     check(complaints.length === 0, `the browser complained elsewhere: ${complaints.join('\n')}`);
+
+    // Once the link is ended, nobody sees anything by it.
+    const token = code.match(/share="([^"]+)"/)[1];
+    const asked = () => guest.evaluate(async (url) => (await fetch(url)).status, `${options.page}/v1/jobs/${job}?share=${token}`);
+    check((await asked()) === 200, 'the link does not work');
+    await page.getByText('Links that were given away').click();
+    const given = page.locator('.links li');
+    await given.first().waitFor();
+    while (await given.count()) {
+      const left = await given.count();
+      await given.first().getByRole('button', { name: /^End this link/ }).click();
+      await until('the link is gone from the list', async () => (await given.count()) === left - 1);
+    }
+    await page.getByText('The link has ended').waitFor();
+    check((await asked()) === 401, `an ended link is answered ${await asked()}`);
   } finally {
     await other.close();
   }

@@ -2,7 +2,10 @@
 // job, looks at the result, breaks an upload off and goes on with it. Each step
 // fails with an Error that says what was found; the others are tried all the same.
 import { embedded } from './embedded.mjs';
+import { dropped } from './folder.mjs';
+import { keyboard } from './keyboard.mjs';
 import { goesOn } from './network.mjs';
+import { people } from './people.mjs';
 import { result } from './result.mjs';
 import { accessible } from './standards.mjs';
 import { silhouette } from './silhouette.mjs';
@@ -24,7 +27,7 @@ export default async function run({ launch, axe, options }) {
   const seen = { page, context, browser, axe, options };
   const failures = [];
   try {
-    for (const [name, step] of Object.entries({ uploads, result, silhouette, accessible, embedded, goesOn })) {
+    for (const [name, step] of Object.entries({ uploads, result, people, silhouette, accessible, embedded, keyboard, dropped, goesOn })) {
       const began = Date.now();
       try {
         await step(seen);

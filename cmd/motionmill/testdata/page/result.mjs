@@ -12,7 +12,7 @@ export async function at(page, n, { rate, frames }) {
 }
 
 /** Finds in the page, near each place, the disc in the video's picture and the marker that was drawn on it. In canvas px. */
-function find([places, width, height]) {
+export function find([places, width, height]) {
   const canvas = document.querySelector('.player .screen canvas');
   const picture = Object.assign(document.createElement('canvas'), { width: canvas.width, height: canvas.height });
   picture.getContext('2d').drawImage(document.querySelector('.player video'), 0, 0, canvas.width, canvas.height);
