@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/motionmill/motionmill/job"
@@ -29,6 +30,8 @@ type PullConfig struct {
 	Tries int
 	// Wait is the pause before the second try, then twice as long each time; default 1 s.
 	Wait time.Duration
+	// Most is how many bytes are fetched, and unpacked, at most; default 4 GiB.
+	Most int64
 	// Report, if set, is called with the bytes so far and in all (0 is unknown).
 	Report func(done, total int64)
 }
@@ -65,18 +68,40 @@ func Pull(ctx context.Context, o Offer, cfg PullConfig) (Pulled, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
 		return done, p.fail("the models folder cannot be made", "Name another by --models-dir", err)
 	}
+	folder, err := p.lock()
+	if err != nil {
+		return done, err
+	}
+	defer folder.Close()
 	part := filepath.Join(cfg.Dir, "."+o.Name+".part")
 	if err := p.fetch(ctx, part); err != nil {
 		return done, err
 	}
-	done.SHA256, err = p.install(part, done)
+	done.SHA256, err = p.install(ctx, part, done)
 	done.Fetched = err == nil
 	return done, err
 }
 
+// lock lets one process at a time pull into the folder: two would write to the
+// same part. It holds until the file is closed, or the process ends, however.
+func (p *pull) lock() (*os.File, error) {
+	folder, err := os.Open(p.Dir)
+	if err != nil {
+		return nil, p.fail("the models folder cannot be opened", "Name another by --models-dir", err)
+	}
+	err = syscall.Flock(int(folder.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, errors.Join(p.fail("another process is pulling into "+p.Dir, "Repeat when it is done", nil), folder.Close())
+	}
+	if err != nil {
+		return nil, errors.Join(p.fail("the models folder cannot be locked", "Name one on a local disk by --models-dir", err), folder.Close())
+	}
+	return folder, nil
+}
+
 func (c PullConfig) withDefaults() PullConfig {
 	if c.Client == nil {
-		c.Client = &http.Client{Transport: &http.Transport{
+		c.Client = &http.Client{CheckRedirect: staySafe, Transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, ResponseHeaderTimeout: 30 * time.Second, TLSHandshakeTimeout: 30 * time.Second,
 		}}
 	}
@@ -85,6 +110,9 @@ func (c PullConfig) withDefaults() PullConfig {
 	}
 	if c.Wait <= 0 {
 		c.Wait = time.Second
+	}
+	if c.Most < 1 {
+		c.Most = 4 << 30
 	}
 	if c.Report == nil {
 		c.Report = func(int64, int64) {}
@@ -126,13 +154,21 @@ func (p *pull) installed(at Pulled) (bool, error) {
 }
 
 // install takes the model out of what was fetched, verifies it, and puts it
-// and its manifest in place. The part is gone then, whatever became of it.
-func (p *pull) install(part string, at Pulled) (hash string, err error) {
+// and its manifest in place. The part is gone then, whatever became of it; only
+// an interrupt leaves it for a later pull.
+func (p *pull) install(ctx context.Context, part string, at Pulled) (hash string, err error) {
 	made := part
-	defer func() { err = errors.Join(err, removeAll(part, part+".tag", made)) }()
-	if p.offer.zipped() {
-		made = filepath.Join(p.Dir, "."+p.offer.Name+".unzipped")
-		if err := p.unzip(part, made); err != nil {
+	defer func() {
+		if ctx.Err() == nil || hash != "" {
+			err = errors.Join(err, removeAll(part, part+".tag"))
+		}
+		if made != part {
+			err = errors.Join(err, removeAll(made))
+		}
+	}()
+	if p.offer.packing() != packedNot {
+		made = filepath.Join(p.Dir, "."+p.offer.Name+".unpacked")
+		if err := p.unpack(ctx, part, made); err != nil {
 			return "", err
 		}
 	}

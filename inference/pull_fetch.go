@@ -11,12 +11,22 @@ import (
 	"time"
 )
 
-const (
-	// largestModel bounds what is fetched, in bytes.
-	largestModel = 4 << 30
-	// silence is how long a transfer may give nothing.
-	silence = time.Minute
-)
+// silence is how long a transfer may give nothing.
+const silence = time.Minute
+
+// errUnsafe is a redirect out of TLS.
+var errUnsafe = errors.New("a redirect from https to http")
+
+// staySafe follows redirects as net/http does, but never out of TLS.
+func staySafe(next *http.Request, before []*http.Request) error {
+	if next.URL.Scheme != "https" && before[len(before)-1].URL.Scheme == "https" {
+		return errUnsafe
+	}
+	if len(before) >= 10 {
+		return errors.New("ten redirects")
+	}
+	return nil
+}
 
 // brokenOff is a transfer that ended too early: worth another try.
 type brokenOff struct{ error }
@@ -50,7 +60,8 @@ func (p *pull) transfer(ctx context.Context, part string) (err error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	have, tag := p.begun(part)
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.offer.Source, nil)
+	source, _ := p.offer.place()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, source.String(), nil)
 	if err != nil {
 		return p.fail("its source is no URL", "", err)
 	}
@@ -62,10 +73,16 @@ func (p *pull) transfer(ctx context.Context, part string) (err error) {
 		}
 	}
 	response, err := p.Client.Do(request)
+	if errors.Is(err, errUnsafe) {
+		return p.fail("its source leads from https to http, where anybody could send another file", "Look for another source", err)
+	}
 	if err != nil {
 		return brokenOff{p.fail("its source cannot be reached", "Check the network, then repeat: what is there is kept", err)}
 	}
 	defer response.Body.Close()
+	if whole(response, have) {
+		return nil
+	}
 	flags, start, err := p.answer(response, have, part)
 	if err != nil {
 		return err
@@ -91,12 +108,19 @@ func (p *pull) begun(part string) (have int64, tag string) {
 	}
 	text, err := os.ReadFile(part + ".tag")
 	if err != nil || len(text) == 0 {
-		if p.want == "" || p.offer.zipped() {
+		if p.want == "" || p.offer.packing() != packedNot {
 			return 0, ""
 		}
 		return info.Size(), ""
 	}
 	return info.Size(), string(text)
+}
+
+// whole tells that the source has no more than what is there.
+func whole(response *http.Response, have int64) bool {
+	var size int64
+	_, err := fmt.Sscanf(response.Header.Get("Content-Range"), "bytes */%d", &size)
+	return response.StatusCode == http.StatusRequestedRangeNotSatisfiable && have > 0 && err == nil && size == have
 }
 
 // validator is what If-Range takes: a strong ETag, else the date.
@@ -144,8 +168,8 @@ func (p *pull) receive(response *http.Response, file *os.File, start int64, quie
 		n, err := response.Body.Read(buffer)
 		if n > 0 {
 			watch.Reset(silence)
-			if done += int64(n); done > largestModel {
-				return errors.Join(p.fail(fmt.Sprintf("its source gives more than %d bytes", int64(largestModel)), "", nil), os.Remove(file.Name()))
+			if done += int64(n); done > p.Most {
+				return errors.Join(p.fail(fmt.Sprintf("its source gives more than %d bytes", p.Most), "", nil), removeAll(file.Name(), file.Name()+".tag"))
 			}
 			if _, err := file.Write(buffer[:n]); err != nil {
 				return p.fail("what is fetched cannot be written", "Make room, then repeat: what is there is kept", err)

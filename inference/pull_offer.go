@@ -3,6 +3,8 @@ package inference
 import (
 	"embed"
 	"fmt"
+	"net/url"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -45,6 +47,20 @@ func Offers() ([]Offer, error) {
 	return offers, nil
 }
 
+// ReadOffer returns the offer that a manifest of the user's makes: one with a
+// source, with or without the hash. Errors are of kind model_missing.
+func ReadOffer(file string) (Offer, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return Offer{}, job.Fail(job.ModelMissing, "read manifest", file, "it cannot be read", "Correct the path", err)
+	}
+	o, err := parseOffer(text)
+	if err != nil {
+		return Offer{}, job.Fail(job.ModelMissing, "read manifest", file, "no model can be pulled by it", "Correct the field", err)
+	}
+	return o, nil
+}
+
 // parseOffer reads a manifest that may lack the hash.
 func parseOffer(text []byte) (o Offer, err error) {
 	o.text = text
@@ -55,10 +71,42 @@ func parseOffer(text []byte) (o Offer, err error) {
 		o.Manifest, err = ParseManifest(o.pinned(strings.Repeat("0", 64)))
 		o.SHA256 = ""
 	}
-	if err == nil && o.Source == "" {
-		err = wrongField("source", "is missing")
+	if err == nil {
+		err = o.check()
 	}
 	return o, err
+}
+
+// check refuses what can be no offer, though it may be a manifest.
+func (o Offer) check() error {
+	at, err := url.Parse(o.Source)
+	switch {
+	case o.Source == "":
+		return wrongField("source", "is missing")
+	case err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "":
+		return wrongField("source", "is no address of http or https")
+	case at.User != nil:
+		return wrongField("source", "holds a name or a password, which would be written beside the model")
+	case at.Fragment != "" && o.packing() == packedNot:
+		return wrongField("source", "names the file %s in what is no archive (.zip, .whl, .jar, .tgz, .tar.gz)", at.Fragment)
+	case path.Ext(o.File) != ".onnx":
+		return wrongField("file", "%q does not end in .onnx", o.File)
+	}
+	return nil
+}
+
+// place splits the source: the URL that is fetched and, where that is an archive
+// and the source names it after a #, the file in it.
+func (o Offer) place() (at *url.URL, member string) {
+	at, err := url.Parse(o.Source)
+	if err != nil {
+		return &url.URL{}, "" // Not after check.
+	}
+	if at.Fragment != "" {
+		member = path.Clean(at.Fragment)
+	}
+	at.Fragment, at.RawFragment = "", ""
+	return at, member
 }
 
 // pinned returns the manifest with a hash.
@@ -75,9 +123,6 @@ var freely = []string{"Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "CC0-
 // AsksConsent tells that the licence is one that has to be accepted first, such as
 // the AGPL, which binds whoever offers a service.
 func (o Offer) AsksConsent() bool { return !slices.Contains(freely, o.Licence) }
-
-// zipped tells that the source is an archive which holds the file.
-func (o Offer) zipped() bool { return strings.HasSuffix(strings.ToLower(o.Source), ".zip") }
 
 // FindOffer returns the offer of a name, or an error of kind model_missing.
 func FindOffer(offers []Offer, name string) (Offer, error) {
