@@ -27,9 +27,11 @@ type pullFlags struct {
 func newModelsPullCommand() *cobra.Command {
 	var flags pullFlags
 	cmd := &cobra.Command{
-		Use:   "pull NAME… | --all | --profile P | --list",
+		Use:   "pull NAME|FILE.yaml… | --all | --profile P | --list",
 		Short: "Fetch models of the catalogue into the models folder",
 		Long: "Fetches models of the catalogue into the (first) models folder, and verifies their SHA-256.\n" +
+			"A FILE.yaml is a manifest of your own with a source: the URL of the model or of an archive (.zip, .whl, .jar, .tgz, .tar.gz),\n" +
+			"with the file in it after a # where there are several models.\n" +
 			"A transfer that broke off goes on where it ended when the command is repeated.",
 		RunE: func(cmd *cobra.Command, names []string) error {
 			return pullModels(cmd, &flags, names)
@@ -93,13 +95,21 @@ func (f *pullFlags) choose(out io.Writer, offers []inference.Offer, names []stri
 		return f.forProfile(offers)
 	}
 	for _, name := range names {
-		o, err := inference.FindOffer(offers, name)
+		o, err := findOffer(offers, name)
 		if err != nil {
 			return nil, err
 		}
 		chosen = append(chosen, o)
 	}
 	return chosen, nil
+}
+
+// findOffer returns the catalogue's offer of a name, or that of a manifest.
+func findOffer(offers []inference.Offer, name string) (inference.Offer, error) {
+	if filepath.Ext(name) == ".yaml" {
+		return inference.ReadOffer(name)
+	}
+	return inference.FindOffer(offers, name)
 }
 
 // lacks names the flags without which an offer cannot be pulled.
