@@ -27,19 +27,27 @@ func evaluated(t *testing.T, args ...string) (e evaluation) {
 	return e
 }
 
+// sharedTestdata is the folder of the shared test data. The test is skipped where
+// that does not hold the file.
+func sharedTestdata(t *testing.T, file ...string) string {
+	t.Helper()
+	root := os.Getenv("MOTIONMILL_TESTDATA")
+	if root == "" {
+		root = filepath.Join("..", "..", "..", "shared", "testdata")
+	}
+	if _, err := os.Stat(filepath.Join(append([]string{root}, file...)...)); err != nil {
+		t.Skipf("the test data is not there: %v", err)
+	}
+	return root
+}
+
 // TestRealModelsMeetTheReadings measures the models of the test data on the one
 // of its annotated pictures that is there. The readings are means over
 // four pictures, of the reference implementations.
 func TestRealModelsMeetTheReadings(t *testing.T) {
 	needParts(t)
-	root := os.Getenv("MOTIONMILL_TESTDATA")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "shared", "testdata")
-	}
+	root := sharedTestdata(t, "groundtruth", "000000000785.jpg")
 	dir, models := filepath.Join(root, "groundtruth"), filepath.Join(root, "models")
-	if _, err := os.Stat(filepath.Join(dir, "000000000785.jpg")); err != nil {
-		t.Skipf("the test data is not there: %v", err)
-	}
 	for _, c := range []struct {
 		model   string
 		reading float64 // similarity or IoU
