@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -185,24 +186,27 @@ func TestWhatIsThereInWholeIsNotFetchedAgain(t *testing.T) {
 func TestOnePullAtATime(t *testing.T) {
 	model := modelBytes(1000)
 	asked, answer := make(chan struct{}), make(chan struct{})
+	var requests atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		asked <- struct{}{}
-		<-answer
+		if requests.Add(1) == 1 {
+			close(asked)
+			<-answer
+		}
 		_, _ = w.Write(model)
 	}))
 	t.Cleanup(server.Close)
 	o, cfg := offerOf(t, server.URL+"/model.onnx", model, "MIT"), PullConfig{Dir: t.TempDir()}
-	first := make(chan error)
+	first := make(chan error, 1)
 	go func() {
 		_, err := Pull(t.Context(), o, cfg)
 		first <- err
 	}()
 	<-asked
 	_, err := Pull(t.Context(), o, cfg)
+	close(answer)
 	if typed := wantKind(t, err, job.ModelMissing); !strings.Contains(typed.Finding, "another process is pulling") {
 		t.Errorf("got %v", err)
 	}
-	close(answer)
 	if err := <-first; err != nil {
 		t.Error(err)
 	}
