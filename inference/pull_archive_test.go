@@ -63,7 +63,7 @@ func pullFrom(t *testing.T, h *host, place string, model []byte, cfg PullConfig)
 // TestModelsComeOutOfArchives takes models out of what package registries and
 // projects give, over a connection that breaks off in the middle.
 func TestModelsComeOutOfArchives(t *testing.T) {
-	model, other := modelBytes(200_000), modelBytes(5000)
+	model, other := modelBytes(60_000), modelBytes(5000)
 	files := map[string][]byte{"pkg/data/person.onnx": model, "pkg/data/other.onnx": other, "pkg/__init__.py": []byte("x"), "pkg-1.dist-info/RECORD": nil}
 	deep := "package/" + strings.Repeat("a-rather-long-folder/", 9) + "person.onnx"
 	npm := []packed{{"package/package.json", []byte("{}"), ""}, {"package/models/other.onnx", other, ""}, {"package/models/person.onnx", model, ""}}
