@@ -20,7 +20,7 @@ import (
 // videos are those of the shared test data that the whole is measured on.
 var videos = []string{"talmolab_dance_track0.mp4", "kaiakol_jumpingjack_correct_001.mp4"}
 
-var models = map[string]string{"detect": "yolox-nano", "pose": "tinypose-256x192", "matte": "selfie-256"}
+var chosen = map[string]string{"detect": "yolox-nano", "pose": "tinypose-256x192", "matte": "selfie-256"}
 
 func testdata(b *testing.B) string {
 	b.Helper()
@@ -73,7 +73,7 @@ func newParts(b *testing.B, modelsDir, video string) *parts {
 	if err != nil {
 		b.Fatal(err)
 	}
-	engine := &pipeline.Engine{Config: inference.Config{Provider: "cpu", Threads: 1}, Catalogue: catalogue, Names: models}
+	engine := &pipeline.Engine{Config: inference.Config{Provider: "cpu", Threads: 1}, Catalogue: catalogue, Names: chosen}
 	b.Cleanup(func() {
 		if err := engine.Close(); err != nil {
 			b.Error(err)

@@ -2,7 +2,6 @@ package inference
 
 import (
 	"bytes"
-	"encoding/json"
 	"io/fs"
 	"math"
 	"os"
@@ -13,87 +12,17 @@ import (
 	"github.com/motionmill/motionmill/inference/starter"
 )
 
-// annotation is the truth about the one large person of the COCO picture 785.
-type annotation struct {
-	ImageID      int         `json:"image_id"`
-	Box          [4]float64  `json:"bbox"`
-	Area         float64     `json:"area"`
-	Keypoints    []float64   `json:"keypoints"`
-	Segmentation [][]float64 `json:"segmentation"`
-}
-
-// skier returns the picture, as one frame, and its truth.
-func skier(tb testing.TB) (Video, [][]byte, annotation) {
-	tb.Helper()
-	text, err := os.ReadFile(testdata(tb, "groundtruth", "test_coco.json"))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	var all struct{ Annotations []json.RawMessage }
-	if err := json.Unmarshal(text, &all); err != nil {
-		tb.Fatal(err)
-	}
-	v := Video{Width: 640, Height: 425, FrameWidth: 640, FrameHeight: 425}
-	for _, raw := range all.Annotations {
-		var a struct {
-			ID int `json:"image_id"`
-		}
-		if err := json.Unmarshal(raw, &a); err != nil {
-			tb.Fatal(err)
-		}
-		if a.ID != 785 { // Those of crowds have another form of segmentation.
-			continue
-		}
-		var truth annotation
-		if err := json.Unmarshal(raw, &truth); err != nil {
-			tb.Fatal(err)
-		}
-		return v, decode(tb, testdata(tb, "groundtruth", "000000000785.jpg"), 640, 425, 1), truth
-	}
-	tb.Fatal("the truth about picture 785 is missing")
-	return v, nil, annotation{}
-}
-
-// similarity is COCO's object keypoint similarity (cocodataset.org, keypoints
-// evaluation): the mean of exp(−d²/(2·area·k²)) over the labelled points.
-func similarity(got [][3]float64, truth annotation) float64 {
-	sigmas := [17]float64{
-		.026, .025, .025, .035, .035, .079, .079, .072, .072, .062, .062, .107, .107, .087, .087, .089, .089,
-	}
-	sum, n := 0.0, 0.0
-	for i, s := range sigmas {
-		if truth.Keypoints[i*3+2] == 0 {
-			continue
-		}
-		dx, dy := got[i][0]-truth.Keypoints[i*3], got[i][1]-truth.Keypoints[i*3+1]
-		sum += math.Exp(-(dx*dx + dy*dy) / (2 * truth.Area * 4 * s * s))
-		n++
-	}
-	return sum / n
-}
-
-// inside tells whether a point lies in a polygon x0, y0, x1, y1, … (even-odd rule).
-func inside(polygon []float64, x, y float64) bool {
-	in := false
-	for i, j := 0, len(polygon)-2; i < len(polygon); j, i = i, i+2 {
-		if (polygon[i+1] > y) != (polygon[j+1] > y) &&
-			x < (polygon[j]-polygon[i])*(y-polygon[i+1])/(polygon[j+1]-polygon[i+1])+polygon[i] {
-			in = !in
-		}
-	}
-	return in
-}
-
 func TestRealModelsOnAPicture(t *testing.T) {
-	v, frames, truth := skier(t)
+	pic, truth := skier(t)
+	v := Video{Width: 640, Height: 425, FrameWidth: 640, FrameHeight: 425}
 	a := analyserOf(t, openRuntime(t), []string{TaskPose, TaskMatte}, realNames())
-	found, err := a.detect.detect(picture{pix: frames[0], width: 640, height: 425})
+	found, err := a.detect.detect(pic)
 	if err != nil || len(found) == 0 {
 		t.Fatalf("found %v, error %v", found, err)
 	}
 	b := truth.Box
 	iou := overlap(found[0].box, rect{b[0], b[1], b[2], b[3]})
-	result, _ := analyse(t, a, v, frames, 30)
+	result, _ := analyse(t, a, v, [][]byte{pic.pix}, 30)
 	if len(result[0].People) != 1 {
 		t.Fatal("nobody found")
 	}
@@ -113,26 +42,11 @@ func TestRealModelsOnAPicture(t *testing.T) {
 	}
 }
 
-// matteOverlap is the intersection over union of what a matte holds for person and the truth.
-func matteOverlap(matte []byte, person func(i int) bool) float64 {
-	both, either := 0, 0
-	for i, v := range matte {
-		a, b := v >= 128, person(i)
-		if a && b {
-			both++
-		}
-		if a || b {
-			either++
-		}
-	}
-	return float64(both) / float64(max(either, 1))
-}
-
 func TestRealModelsOnTheDance(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 15 seconds")
 	}
-	v, frames, truth := dance(t, danceFrames)
+	v, frames, truth := danced(t, danceFrames)
 	a := analyserOf(t, openRuntime(t), []string{TaskPose, TaskMatte}, realNames())
 	results, stats := analyse(t, a, v, frames, 30)
 	if len(results) != danceFrames || stats.Frames != danceFrames {
@@ -156,7 +70,7 @@ func TestRealModelsOnTheDance(t *testing.T) {
 }
 
 func TestRealModelsGiveTheSameBytes(t *testing.T) {
-	v, frames, _ := dance(t, 60)
+	v, frames, _ := danced(t, 60)
 	r := openRuntime(t)
 	track := func(parallel int) (string, []Result) {
 		a := analyserOf(t, r, []string{TaskPose, TaskMatte}, realNames())
@@ -213,7 +127,7 @@ func TestStartersOnTheirOwnVideo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := openRuntime(t).NewAnalyser(choice)
+	a, err := NewAnalyser(openRuntime(t), choice)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,23 +8,6 @@ import (
 	"github.com/motionmill/motionmill/job"
 )
 
-// poser finds the points of the person in a box of a frame.
-type poser interface {
-	estimate(pic picture, box rect, points []keypoint) error
-	minimum() float64
-}
-
-// detector finds people in a frame, best first.
-type detector interface {
-	detect(pic picture) ([]detection, error)
-}
-
-// matter cuts the person out of a frame.
-type matter interface {
-	size(pic picture) (w, h int)
-	cut(pic picture, dst []byte) error
-}
-
 // Analyser runs the chosen models over videos. It may work on several videos
 // at once.
 type Analyser struct {
@@ -38,22 +21,24 @@ type Analyser struct {
 
 // NewAnalyser verifies the chosen models and takes their sessions, which all
 // jobs of the process share.
-func (r *Runtime) NewAnalyser(choice Choice) (*Analyser, error) {
+func NewAnalyser(r *Runtime, choice Choice) (*Analyser, error) {
 	a := &Analyser{choice: choice}
-	device := r.nextDevice(&r.dealt)
+	device := r.NextDevice("frames")
 	for _, role := range choice.roles() {
 		m := role.model
 		if err := m.Supported(); err != nil {
 			return nil, err
 		}
-		n, err := r.network(*m, device)
+		n, err := r.network(*m, device, runOnce)
 		if err != nil {
 			return nil, err
 		}
-		if err := a.add(role.task, n); err != nil {
+		s, err := newSkills(role.task, n)
+		if err != nil {
 			return nil, err
 		}
-		if err := rehearse(role.task, n, choice); err != nil {
+		a.take(s)
+		if err := rehearse(role.task, n); err != nil {
 			return nil, err
 		}
 		a.used = append(a.used, UsedModel{Name: m.Name, Task: role.task, Family: m.Family, SHA256: m.SHA256, Provider: n.provider, Nodes: n.nodes})
@@ -61,33 +46,37 @@ func (r *Runtime) NewAnalyser(choice Choice) (*Analyser, error) {
 	return a, nil
 }
 
-// add makes the family of a network, which checks that the graph is one of it,
-// and gives it the task.
-func (a *Analyser) add(task string, n *network) (err error) {
-	switch n.model.Family {
-	case "heatmap":
-		a.pose, err = newHeatmap(n)
-	case "simcc":
-		a.pose, err = newSimCC(n)
-	case "movenet":
-		a.pose, a.people, err = newMoveNet(n)
-	case "yolo-pose":
-		a.people, err = newYOLOPose(n)
-	case "yolox":
-		a.detect, err = newYOLOX(n)
-	case "matte":
-		a.matte, err = newMatte(n)
-	case familyRVM:
-		a.matte, err = newRVM(n)
-	case "yolo":
-		a.detect, err = newYOLO(n)
-	case "rtmdet":
-		a.detect, err = newRTMDet(n)
-	case "yolo-seg":
-		err = a.addMasks(task, n, func(n *network) (masker, error) { return newYOLOSeg(n) })
-	case "maskrcnn":
-		err = a.addMasks(task, n, func(n *network) (masker, error) { return newMaskRCNN(n) })
+// take adds what a model can do.
+func (a *Analyser) take(s skills) {
+	switch {
+	case s.pose != nil:
+		a.pose = s.pose
+	case s.people != nil:
+		a.people = s.people
+	case s.detect != nil:
+		a.detect = s.detect
+	case s.matte != nil:
+		a.matte = s.matte
 	}
+}
+
+// Try opens a model, checks it against its manifest, and runs it once. What is
+// wrong with the file, the manifest or what the model answers is an error of
+// kind model_missing that says what to do.
+func Try(r *Runtime, m Model) error {
+	choice := Choice{}
+	switch m.Task {
+	case TaskDetect:
+		choice.Detect = &m
+	case TaskPose:
+		choice.Pose = &m
+	case TaskGeneric:
+		_, err := NewGeneric(r, m)
+		return err
+	default:
+		choice.Matte, choice.WantMatte = &m, true
+	}
+	_, err := NewAnalyser(r, choice)
 	return err
 }
 
@@ -177,10 +166,7 @@ func (v *Video) check() error {
 		v.People = PeopleLargest
 	}
 	if v.DetectEvery == 0 {
-		v.DetectEvery = detectEvery
-		if v.People == PeopleAll {
-			v.DetectEvery = detectEveryForAll
-		}
+		v.DetectEvery = DetectEvery(v.People)
 	}
 	if v.DetectEvery < 1 {
 		return job.Fail(job.Unsupported, op, fmt.Sprintf("detect_every: %d", v.DetectEvery), "it is not a number of frames from 1",

@@ -180,13 +180,6 @@ func TestResultsDoNotDependOnParallelismOrSpeed(t *testing.T) {
 	}
 }
 
-func sumOf(b []byte) (sum int) {
-	for _, v := range b {
-		sum += int(v)
-	}
-	return sum
-}
-
 func TestDetectorRunsSeldom(t *testing.T) {
 	s := &stage{person: standing}
 	s.watch(t, s.analyser(true, false), testVideo(2), 100)

@@ -59,7 +59,7 @@ type frame struct {
 	// older and old are the links of the frames lag and one before, own is this frame's.
 	older, old, own *link
 	cut             cutout
-	finder          finder
+	matted          bool // the matte is made
 	ahead           ahead
 	seen            []observation // in the order of ids
 	done            chan struct{}
@@ -71,7 +71,7 @@ func newAnalysis(a *Analyser, v Video) *analysis {
 	held := v.Parallel + 2*lag
 	run := &analysis{
 		mattes:   newMattes(a.matte, v.Matte, picture{width: v.FrameWidth, height: v.FrameHeight}),
-		Analyser: a, video: v, following: newFollowing(v),
+		Analyser: a, video: v, following: newFollowing(v.People, v.DetectEvery, v.FrameWidth, v.FrameHeight),
 		tokens: make(chan struct{}, v.Parallel),
 		free:   make(chan *frame, held), work: make(chan *frame), order: make(chan *frame, held),
 	}
@@ -169,7 +169,7 @@ func (r *analysis) emit(ctx context.Context, emit func(Result) error) error {
 
 // process runs the models over one frame.
 func (r *analysis) process(ctx context.Context, f *frame) error {
-	f.cut.taken, f.seen, f.ahead = false, nil, ahead{}
+	f.matted, f.seen, f.ahead = false, nil, ahead{}
 	if r.wantMatte() || r.mattes.ordered {
 		if err := r.cutMatte(ctx, f); err != nil {
 			return err

@@ -14,12 +14,17 @@ import (
 func BenchmarkDance(b *testing.B) {
 	for name, tasks := range map[string][]string{"pose": {TaskPose}, "pose and matte": {TaskPose, TaskMatte}} {
 		b.Run(name, func(b *testing.B) {
-			v, frames, _ := dance(b, 300)
-			a := analyserOf(b, openRuntime(b), tasks, realNames())
+			v, frames, _ := danced(b, 300)
+			r := openRuntime(b)
+			a := analyserOf(b, r, tasks, realNames())
 			v.Parallel = 2
-			networks := []*network{a.detect.(*yolox).network, a.pose.(*heatmap).network}
-			if a.matte != nil {
-				networks = append(networks, a.matte.(*matte).network)
+			var networks []*network
+			for _, role := range a.choice.roles() {
+				n, err := r.network(*role.model, 0, nil) // Its session is the analyser's.
+				if err != nil {
+					b.Fatal(err)
+				}
+				networks = append(networks, n)
 			}
 			var whole, alone time.Duration
 			var cpu float64

@@ -7,17 +7,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/motionmill/motionmill/job"
 )
 
-const (
-	matteInput  = "input: {name: in, width: 8, height: 8, fit: stretch}\n"
-	detectInput = "input: {name: in, width: 32, height: 32, fit: letterbox-topleft, pad: 114}\nclasses: [person]\n"
-)
+const detectInput = "input: {name: in, width: 32, height: 32, fit: letterbox-topleft, pad: 114}\nclasses: [person]\n"
 
 // folderOf writes manifests, by model name, into a folder.
 func folderOf(t *testing.T, manifests ...string) string {
@@ -30,23 +26,6 @@ func folderOf(t *testing.T, manifests ...string) string {
 		}
 	}
 	return dir
-}
-
-func starters() fstest.MapFS {
-	return fstest.MapFS{
-		"starter-pose.yaml":  {Data: []byte(manifestOf("starter-pose", "pose", "heatmap", poseInput))},
-		"starter-matte.yaml": {Data: []byte(manifestOf("starter-matte", "matte", "matte", matteInput))},
-		"notes.txt":          {Data: []byte("not a manifest")},
-	}
-}
-
-func load(t *testing.T, dirs ...string) *Catalogue {
-	t.Helper()
-	c, err := LoadCatalogue(dirs, starters())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
 }
 
 func TestBestIsTheHighestRankThatRuns(t *testing.T) {

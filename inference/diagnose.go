@@ -12,7 +12,7 @@ import (
 
 // unreadable says why ONNX Runtime, of a version, cannot open the bytes of a
 // model, as far as these and its own words tell, and what to do about it.
-func unreadable(m Model, data []byte, version string, err error) error {
+func (m Model) unreadable(data []byte, version string, err error) error {
 	finding, remedy := notAModel(data)
 	if finding == "" {
 		finding, remedy = m.tooNew(data, version, err)

@@ -95,29 +95,3 @@ func TestDraftsOfMattes(t *testing.T) {
 		})
 	}
 }
-
-func TestDraftOfRVM(t *testing.T) {
-	r := openRuntime(t)
-	m, err := FileModel("testdata/recurrent/recurrent.onnx")
-	if err != nil {
-		t.Fatal(err)
-	}
-	inputs, outputs, err := r.Describe(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, ok := Draft(m, inputs, outputs)
-	if !ok {
-		t.Fatalf("no draft of %v, %v", inputs, outputs)
-	}
-	drafted := m
-	if drafted.Manifest, err = ParseManifest([]byte(text)); err != nil {
-		t.Fatalf("%v: %s", err, text)
-	}
-	a, err := r.NewAnalyser(Choice{Matte: &drafted, WantMatte: true})
-	if err != nil {
-		t.Fatalf("%v: %s", err, text)
-	}
-	frames := recurrentFrames(3, 1)
-	sameMattes(t, "drafted", mattesOf(t, a, frames, 1, Matting{}), remembered(frames, 1))
-}

@@ -61,7 +61,7 @@ func TestDraftsOfDetectors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := (&Analyser{}).add(c.task, n); err != nil {
+			if _, err := newSkills(c.task, n); err != nil {
 				t.Error(err)
 			}
 		})

@@ -46,14 +46,14 @@ func (a *axis) set(s sampling) {
 	}
 }
 
-// scratch is the memory that filling one input and reading its outputs need; it
-// grows once and is then reused.
+// scratch is the memory that filling one input needs; it grows once and is then
+// reused.
 type scratch struct {
-	x, y  axis
-	rows  [2][]float32 // rows of the picture at the output's width, channel after channel
-	rowOf [2]int       // which row of the picture each is, or -1
-	empty emptied
-	found []candidate
+	x, y    axis
+	rows    [2][]float32 // rows of the picture at the output's width, channel after channel
+	rowOf   [2]int       // which row of the picture each is, or -1
+	empty   emptied
+	average resampler
 }
 
 // emptied is the part of an input that was padded last: all but a rectangle.
@@ -202,10 +202,14 @@ func (f filler) blend(dst []float32, at int, low, high []float32, lowW, highW fl
 	}
 }
 
-// grown returns values at length n, made anew when there is no room.
-func grown[T any](values []T, n int) []T {
-	if cap(values) < n {
-		return make([]T, n)
+// average is fill with each sample the mean of the px that it covers, as
+// OpenCV's INTER_AREA gives it.
+func (f filler) average(dst []float32, pic picture, p placement, s *scratch) {
+	if empty := (emptied{&dst[0], p.x, p.y, p.w, p.h}); (p.w < f.width || p.h < f.height) && empty != s.empty {
+		f.blank(dst)
+		s.empty = empty
 	}
-	return values[:n]
+	s.average.rows(pic, p.w, p.h, func(y int, row []float32) {
+		f.blend(dst, (p.y+y)*f.width+p.x, row, row, 1, 0)
+	})
 }

@@ -2,7 +2,6 @@ package inference
 
 import (
 	"math"
-	"path/filepath"
 	"testing"
 )
 
@@ -27,31 +26,6 @@ func TestHalvesOfEveryKind(t *testing.T) {
 	} {
 		if got := toHalf(c.v); got != c.want {
 			t.Errorf("%v is %#04x, want %#04x", c.v, got, c.want)
-		}
-	}
-}
-
-// TestModelsOfFloat16 runs a matte of float16 through the families' own way,
-// with a shape that is fixed and with one that only a run tells.
-func TestModelsOfFloat16(t *testing.T) {
-	r := openRuntime(t)
-	for _, name := range []string{"half-matte", "half-matte-open"} {
-		m, err := load(t, filepath.Join("testdata", "generic")).Find(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		a, err := r.NewAnalyser(Choice{Matte: &m, WantMatte: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, blue := range []byte{204, 51} { // The second run has the memory of the first.
-			matte, w, h, err := a.CutOut(ofColour(64, 48, [3]byte{9, 9, blue}))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if w != 32 || h != 24 || matte[0] != blue || matte[w*h-1] != blue {
-				t.Errorf("%s: %dx%d of %d, want %d", name, w, h, matte[0], blue)
-			}
 		}
 	}
 }

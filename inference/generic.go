@@ -1,21 +1,9 @@
 package inference
 
 import (
-	"fmt"
 	"math"
 	"slices"
-
-	"github.com/motionmill/motionmill/job"
 )
-
-// Array is a tensor of any type that this package reads.
-type Array struct {
-	Name string // as in the graph
-	// Shape holds the dimensions, Data the values, the last dimension the
-	// fastest: []float32, []float64, []int64, []int32, []uint8, []bool or []string.
-	Shape []int64
-	Data  any
-}
 
 // Material is what one run of a generic model is fed with; what the model does
 // not take is left zero.
@@ -64,11 +52,11 @@ type source struct {
 
 // NewGeneric verifies a model of the family generic and takes its session. A
 // graph that is not what the manifest says is an error of kind model_missing.
-func (r *Runtime) NewGeneric(m Model) (*Generic, error) {
+func NewGeneric(r *Runtime, m Model) (*Generic, error) {
 	if err := m.Supported(); err != nil {
 		return nil, err
 	}
-	n, err := r.network(m, r.nextDevice(&r.dealtSteps))
+	n, err := r.network(m, r.NextDevice("steps"), runSample)
 	if err != nil {
 		return nil, err
 	}
@@ -83,18 +71,18 @@ func newGeneric(n *network) (*Generic, error) {
 	m := n.model
 	options, err := readGenericOptions(m.Manifest)
 	if err != nil {
-		return nil, badManifest(m, err)
+		return nil, m.badManifest(err)
 	}
-	inputs, outputs := n.session.Info()
+	inputs, outputs := n.info()
 	g := &Generic{network: n, options: options, outputs: outputs}
 	if err := g.join(inputs); err != nil {
 		return nil, err
 	}
 	if len(outputs) == 0 {
-		return nil, mismatch(m, "the graph has no outputs")
+		return nil, m.mismatch("the graph has no outputs")
 	}
 	if options.Output != "" && !slices.ContainsFunc(outputs, func(o TensorInfo) bool { return o.Name == options.Output }) {
-		return nil, mismatch(m, "the manifest's options.output is %q, the graph's outputs are %v", options.Output, outputs)
+		return nil, m.mismatch("the manifest's options.output is %q, the graph's outputs are %v", options.Output, outputs)
 	}
 	if g.needs.Frame {
 		g.fill = newFiller(m.Input)
@@ -116,7 +104,7 @@ func (g *Generic) join(inputs []TensorInfo) error {
 	for _, info := range inputs {
 		in, ok := told[info.Name]
 		if !ok {
-			return mismatch(m, "the graph takes %v, and neither input nor options.inputs of the manifest says where it comes from", info)
+			return m.mismatch("the graph takes %v, and neither input nor options.inputs of the manifest says where it comes from", info)
 		}
 		delete(told, info.Name)
 		s := source{info: info, from: in}
@@ -127,10 +115,10 @@ func (g *Generic) join(inputs []TensorInfo) error {
 		g.need(s)
 	}
 	for name := range told {
-		return mismatch(m, "the manifest names the input %q, the graph's inputs are %v", name, inputs)
+		return m.mismatch("the manifest names the input %q, the graph's inputs are %v", name, inputs)
 	}
 	if g.needs.Frame && g.needs.Sound != nil {
-		return mismatch(m, "it takes frames and sound, which no step can give at once")
+		return m.mismatch("it takes frames and sound, which no step can give at once")
 	}
 	return nil
 }
@@ -191,19 +179,7 @@ func (g *Generic) Run(from Material) ([]Array, error) {
 			inputs[i], made[s.info.Name] = array, array
 		}
 	}
-	n := g.network
-	n.enter()
-	outputs, err := n.session.Call(inputs)
-	n.leave()
-	if err != nil {
-		return nil, n.refused(err)
-	}
-	for _, out := range outputs {
-		if !finiteArray(out) {
-			return nil, notFinite(n, out.Name)
-		}
-	}
-	return outputs, nil
+	return g.network.call(inputs)
 }
 
 // feed makes one input.
@@ -239,7 +215,7 @@ func (g *Generic) feed(s source, from Material, made map[string]Array) (Array, e
 		out.Data, err = convert(slices.Repeat([]float64{1}, int(n)), s.info.Type)
 	}
 	if err != nil {
-		err = mismatch(g.network.model, "the graph's input is %v: %v", s.info, err)
+		err = g.network.model.mismatch("the graph's input is %v: %v", s.info, err)
 	}
 	return out, err
 }
@@ -254,18 +230,6 @@ func rowsOf(a Array) (rows, length int64) {
 	return rows, length
 }
 
-// elements is the product of dimensions; ok is false where one is open.
-func elements(shape []int64) (n int64, ok bool) {
-	n = 1
-	for _, d := range shape {
-		if d < 0 {
-			return 0, false
-		}
-		n *= d
-	}
-	return n, true
-}
-
 // onesLike is a shape of one value with as many dimensions.
 func onesLike(shape []int64) []int64 {
 	ones := make([]int64, len(shape))
@@ -273,21 +237,4 @@ func onesLike(shape []int64) []int64 {
 		ones[i] = 1
 	}
 	return ones
-}
-
-func notFinite(n *network, output string) error {
-	return job.Fail(job.Internal, "run model", n.model.Name,
-		fmt.Sprintf("the output %s holds NaN or infinity (on %s)", output, n.provider),
-		"Choose another model, or try --provider cpu", nil)
-}
-
-func finiteArray(a Array) bool {
-	switch data := a.Data.(type) {
-	case []float32:
-		return finite(data)
-	case []float64:
-		return !slices.ContainsFunc(data, func(v float64) bool { return math.IsNaN(v - v) })
-	default:
-		return true
-	}
 }

@@ -138,29 +138,29 @@ func (s source) check(m Model) error {
 	switch s.from.From {
 	case fromFrame:
 		if s.info.Type != m.Input.Type || !fits(shape, m.Input.shape()) {
-			return mismatch(m, "the graph's input is %v, the manifest's input gives %s%v", s.info, m.Input.Type, m.Input.shape())
+			return m.mismatch("the graph's input is %v, the manifest's input gives %s%v", s.info, m.Input.Type, m.Input.shape())
 		}
 	case fromAudio:
 		kinds = []string{"float32", "float16", "float64"}
 		if channels, _ := soundShape(shape); channels == 0 {
-			return mismatch(m, "the graph's input is %v; samples are [n], [channels n] or [1 channels n] with 1 or 2 channels", s.info)
+			return m.mismatch("the graph's input is %v; samples are [n], [channels n] or [1 channels n] with 1 or 2 channels", s.info)
 		}
 	case fromText:
 		kinds = []string{"string", "int64", "int32"}
 		if _, ok := textShape(shape, 1); !ok {
-			return mismatch(m, "the graph's input is %v; a text is [n] or [1 n]", s.info)
+			return m.mismatch("the graph's input is %v; a text is [n] or [1 n]", s.info)
 		}
 	case fromValue:
 		if n, ok := elements(s.valueShape()); !ok || n != int64(len(s.from.Value)) {
-			return mismatch(m, "the graph's input is %v, the manifest has %d values for it", s.info, len(s.from.Value))
+			return m.mismatch("the graph's input is %v, the manifest has %d values for it", s.info, len(s.from.Value))
 		}
 	case fromLength:
 		if !fits(shape, onesLike(shape)) {
-			return mismatch(m, "the graph's input is %v, a length is one number", s.info)
+			return m.mismatch("the graph's input is %v, a length is one number", s.info)
 		}
 	}
 	if !slices.Contains(kinds, s.info.Type) {
-		return mismatch(m, "the graph's input is %v, a %s can be %s", s.info, s.from.From, strings.Join(kinds, ", "))
+		return m.mismatch("the graph's input is %v, a %s can be %s", s.info, s.from.From, strings.Join(kinds, ", "))
 	}
 	return nil
 }
@@ -244,7 +244,7 @@ func (s source) text(m Model, text string) (Array, error) {
 	if s.info.Type == "string" {
 		out.Shape, _ = textShape(s.info.Shape, 1)
 		if n, _ := elements(out.Shape); n != 1 {
-			return out, mismatch(m, "the graph's input is %v, a step has one text", s.info)
+			return out, m.mismatch("the graph's input is %v, a step has one text", s.info)
 		}
 		out.Data = []string{text}
 		return out, nil

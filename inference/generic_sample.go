@@ -42,22 +42,28 @@ func (g *Generic) sample() Material {
 // is known before the first job, which finds it warm.
 func (g *Generic) rehearse() error {
 	n := g.network
-	key := fmt.Sprint(TaskGeneric, n.model.Manifest)
-	if n.pool.knows(key) {
+	return n.once(fmt.Sprint(TaskGeneric, n.model.Manifest), func() error {
+		sample := g.sample()
+		_, err := g.Run(sample)
+		if job.KindOf(err) == job.OverLimit { // The graph takes shorter texts.
+			sample.Text = string([]rune(sample.Text)[:1])
+			_, err = g.Run(sample)
+		}
+		if job.KindOf(err) == job.Unsupported { // A text of such letters says nothing to this model.
+			err = nil
+		}
+		if err != nil {
+			return n.model.badAnswer(err)
+		}
 		return nil
+	})
+}
+
+// runSample runs a network of the family once, on a sample.
+func runSample(n *network) error {
+	g, err := newGeneric(n)
+	if err == nil {
+		_, err = g.Run(g.sample())
 	}
-	sample := g.sample()
-	_, err := g.Run(sample)
-	if job.KindOf(err) == job.OverLimit { // The graph takes shorter texts.
-		sample.Text = string([]rune(sample.Text)[:1])
-		_, err = g.Run(sample)
-	}
-	if job.KindOf(err) == job.Unsupported { // A text of such letters says nothing to this model.
-		err = nil
-	}
-	if err != nil {
-		return badAnswer(n.model, err)
-	}
-	n.pool.learn(key)
-	return nil
+	return err
 }

@@ -25,16 +25,11 @@ func handMade(t *testing.T, r *Runtime, name string) *Generic {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := r.NewGeneric(m)
+	g, err := NewGeneric(r, m)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return g
-}
-
-// ofColour is a still of one colour.
-func ofColour(w, h int, colour [3]byte) Still {
-	return Still{Pix: bytes.Repeat(colour[:], w*h), Width: w, Height: h}
 }
 
 // fileOf runs a model on each material and returns the file that comes of it.
@@ -244,7 +239,7 @@ func TestGraphThatDoesNotFitItsManifest(t *testing.T) {
 			if m.Manifest, err = ParseManifest(bytes.Replace(text, []byte(c.from), []byte(c.to), 1)); err != nil {
 				t.Fatal(err)
 			}
-			_, err = r.NewGeneric(m)
+			_, err = NewGeneric(r, m)
 			if typed := wantKind(t, err, job.ModelMissing); !strings.Contains(err.Error(), c.says) || typed.Remedy == "" {
 				t.Errorf("got %v; it must say %s", err, c.says)
 			}
@@ -347,17 +342,4 @@ func TestPicturesInTensors(t *testing.T) {
 			t.Errorf("%s is a picture: %v", text, ok)
 		}
 	}
-}
-
-// discFrame is a grey picture with a red disc, which the model markers finds.
-func discFrame(w, h int) []byte {
-	pix := bytes.Repeat([]byte{96}, w*h*3)
-	for y := range h {
-		for x := range w {
-			if math.Hypot(float64(x-w/2), float64(y-h/2)) < 12 {
-				copy(pix[(y*w+x)*3:], []byte{255, 0, 0})
-			}
-		}
-	}
-	return pix
 }

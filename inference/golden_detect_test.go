@@ -2,9 +2,12 @@ package inference
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"math"
 	"slices"
 	"testing"
+	"testing/fstest"
 
 	"github.com/motionmill/motionmill/job"
 )
@@ -63,7 +66,7 @@ type witness struct {
 
 func newWitness(tb testing.TB, n *network) *witness {
 	tb.Helper()
-	inputs, outputs := n.session.Info()
+	inputs, outputs := n.info()
 	w := &witness{}
 	w.network = fakeNetwork(tb, n.model, &fakeSession{inputs: inputs, outputs: outputs, respond: func(input []float32) (out []tensor, err error) {
 		w.input, w.out = slices.Clone(input), nil
@@ -117,7 +120,7 @@ func sameBoxes(tb testing.TB, got []detection, want []corners, pic picture) {
 // nearTruth wants the first box to lie on the skier.
 func nearTruth(tb testing.TB, found []detection) {
 	tb.Helper()
-	_, _, truth := skier(tb)
+	_, truth := skier(tb)
 	iou := overlap(found[0].box, rect{truth.Box[0], truth.Box[1], truth.Box[2], truth.Box[3]})
 	if tb.Logf("box IoU with the truth %.3f, score %.3f", iou, found[0].score); iou < 0.85 {
 		tb.Error("want at least 0.85")
@@ -172,22 +175,18 @@ func TestRTMDetHeadGolden(t *testing.T) {
 		more.nested(12, valueInfo(name, onnxFloat, []int64{1, []int64{1, 4}[i/3], side, side}))
 	}
 	data = append(data, new(message).nested(7, more).Bytes()...)
-	openRuntime(t)
-	s, err := openORT(data, sessionOptions{provider: ProviderCPU, threads: 1})
+	sum := sha256.Sum256(data)
+	m.SHA256 = hex.EncodeToString(sum[:])
+	whole, err := openRuntime(t).network(newModel(m.Manifest, fstest.MapFS{m.File: &fstest.MapFile{Data: data}}, m.File), 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole, err := newNetwork(m, ProviderCPU, s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer whole.close()
 	w := newWitness(t, whole)
 	rows, err := newRTMDet(w.network)
 	if err != nil || rows.raw {
 		t.Fatalf("raw %v, error %v", rows != nil && rows.raw, err)
 	}
-	_, outputs := s.Info()
+	_, outputs := whole.info()
 	for name, c := range goldenPictures(t) {
 		t.Run(name, func(t *testing.T) {
 			want, err := rows.detect(c.pic)

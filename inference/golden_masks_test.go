@@ -57,7 +57,7 @@ func cutOut(tb testing.TB, m matter, pic picture) []byte {
 // onTheSkier wants the matte to be the annotated person.
 func onTheSkier(tb testing.TB, grey []byte, part span) {
 	tb.Helper()
-	_, _, truth := skier(tb)
+	_, truth := skier(tb)
 	w, h := part.x1-part.x0, part.y1-part.y0
 	cut, there := coco.NewMask(w, h), coco.NewMask(w, h)
 	for i := range grey {

@@ -16,11 +16,11 @@ import (
 // padding, with the box of a person in each.
 func goldenPictures(tb testing.TB) map[string]goldenPicture {
 	tb.Helper()
-	v, frames, truth := skier(tb)
-	d, dancing, _ := dance(tb, 61)
+	skiing, truth := skier(tb)
+	dancing, _ := dance(tb, 61)
 	return map[string]goldenPicture{
-		"skier":  {picture{frames[0], v.Width, v.Height}, rect{truth.Box[0], truth.Box[1], truth.Box[2], truth.Box[3]}},
-		"dancer": {picture{dancing[60], d.Width, d.Height}, rect{95.5, 60.25, 190, 380}},
+		"skier":  {skiing, rect{truth.Box[0], truth.Box[1], truth.Box[2], truth.Box[3]}},
+		"dancer": {dancing[60], rect{95.5, 60.25, 190, 380}},
 	}
 }
 
@@ -36,7 +36,7 @@ func networkNamed(t *testing.T, name string) *network {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := openRuntime(t).network(m, 0)
+	n, err := openRuntime(t).network(m, 0, runOnce)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func samePoints(tb testing.TB, got, want []keypoint) {
 // agreement is the similarity of points with the skier's truth.
 func agreement(tb testing.TB, points []keypoint) float64 {
 	tb.Helper()
-	_, _, truth := skier(tb)
+	_, truth := skier(tb)
 	list := make([][3]float64, len(points))
 	for i, p := range points {
 		list[i] = [3]float64{p.x, p.y, p.score}

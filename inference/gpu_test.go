@@ -2,12 +2,8 @@ package inference
 
 import (
 	"errors"
-	"math"
-	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -33,15 +29,18 @@ func TestGPUsOfAMachine(t *testing.T) {
 
 func TestJobsSpreadOverTheGPUs(t *testing.T) {
 	t.Setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
-	r := &Runtime{providers: []string{ProviderCUDA, ProviderCPU}}
+	r := &Runtime{providers: []string{ProviderCUDA, ProviderCPU}, dealt: map[string]int{}}
 	var dealt []int
 	for range 5 {
-		dealt = append(dealt, r.nextDevice(&r.dealt))
+		dealt = append(dealt, r.NextDevice("frames"))
 	}
 	if diff := cmp.Diff([]int{0, 1, 2, 0, 1}, dealt); diff != "" {
 		t.Error(diff)
 	}
-	if cpu := (&Runtime{providers: []string{ProviderCPU}}); cpu.Devices() != 1 || cpu.nextDevice(&cpu.dealt) != 0 || cpu.nextDevice(&cpu.dealt) != 0 {
+	if at := r.NextDevice("steps"); at != 0 {
+		t.Errorf("the first step runs on device %d", at)
+	}
+	if cpu := (&Runtime{providers: []string{ProviderCPU}, dealt: map[string]int{}}); cpu.Devices() != 1 || cpu.NextDevice("frames") != 0 || cpu.NextDevice("frames") != 0 {
 		t.Error("the CPU is more than one device")
 	}
 }
@@ -104,79 +103,6 @@ func TestWhyAProviderIsNotUsed(t *testing.T) {
 		}
 		if typed := wantKind(t, err, job.GPUUnavailable); !strings.Contains(typed.Finding, "lib") {
 			t.Errorf("%s: it names no library: %v", provider, err)
-		}
-	}
-}
-
-// onGPU opens a provider of a GPU, or skips the test.
-func onGPU(t *testing.T, provider string) *Runtime {
-	t.Helper()
-	r, err := Open(Config{Provider: provider, RequireGPU: true, Library: os.Getenv("MOTIONMILL_ORT_LIBRARY")})
-	if kind := job.KindOf(err); kind == job.GPUUnavailable || kind == job.ModelMissing {
-		t.Skipf("there is no GPU to test with: %v", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return r
-}
-
-// TestModelsOnTheGPU compares a model of floats and one of float16 with the CPU,
-// proves where they ran, and ends with a signal.
-func TestModelsOnTheGPU(t *testing.T) {
-	got := make(chan os.Signal, 1)
-	signal.Notify(got, syscall.SIGTERM)
-	defer signal.Stop(got)
-	for _, provider := range []string{ProviderCUDA, ProviderTensorRT} {
-		t.Run(provider, func(t *testing.T) {
-			r, cpu := onGPU(t, provider), openRuntime(t)
-			for _, name := range []string{"half-matte", "half-matte-open"} {
-				m, err := load(t, filepath.Join("testdata", "generic")).Find(name)
-				if err != nil {
-					t.Fatal(err)
-				}
-				compareMattes(t, r, cpu, m, provider)
-			}
-			selfie, err := load(t, testdata(t, "models")).Find("selfie-256")
-			if err != nil {
-				t.Fatal(err)
-			}
-			compareMattes(t, r, cpu, selfie, provider)
-			if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
-				t.Fatal(err)
-			}
-			<-got
-			if engines, err := filepath.Glob(filepath.Join(r.engineCache(selfie), "*.engine")); provider == ProviderTensorRT && (err != nil || len(engines) == 0) {
-				t.Errorf("no engine was kept: %v", err)
-			}
-		})
-	}
-}
-
-func compareMattes(t *testing.T, r, cpu *Runtime, m Model, provider string) {
-	t.Helper()
-	frame := Still{Pix: discFrame(320, 240), Width: 320, Height: 240}
-	var mattes [2][]byte
-	for i, on := range []*Runtime{r, cpu} {
-		a, err := on.NewAnalyser(Choice{Matte: &m, WantMatte: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if used := a.Used()[0]; i == 0 && (used.Provider != provider || used.Nodes[provider] == 0) {
-			t.Errorf("%s ran elsewhere: %+v", m.Name, used)
-		}
-		if mattes[i], _, _, err = a.CutOut(frame); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for i, v := range mattes[0] {
-		if math.Abs(float64(v)-float64(mattes[1][i])) > 3 {
-			t.Fatalf("%s: pixel %d is %d, on the CPU %d", m.Name, i, v, mattes[1][i])
 		}
 	}
 }

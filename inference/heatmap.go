@@ -2,10 +2,6 @@ package inference
 
 import "math"
 
-// keypoint is a point in frame pixels, 0 being the middle of the first, and its
-// score; score 0 means that the point was not found.
-type keypoint struct{ x, y, score float64 }
-
 // The ways to read a heat map below one cell. UDP also lays the crop otherwise:
 // its corners on the middles of the input's outermost samples.
 const (
@@ -17,8 +13,7 @@ const (
 // heatmap is the pose family of HRNet, Lite-HRNet, TinyPose and ViTPose: a crop
 // of one person goes in, a map of likelihood for each point comes out.
 type heatmap struct {
-	network  *network
-	fill     filler
+	view
 	boxScale float64
 	decode   string
 	minScore float64
@@ -27,9 +22,9 @@ type heatmap struct {
 
 func newHeatmap(n *network) (*heatmap, error) {
 	m := n.model
-	h := &heatmap{network: n, fill: newFiller(m.Input), points: len(m.Points.Names)}
+	h := &heatmap{view: viewOf(n), points: len(m.Points.Names)}
 	if m.Input.Fit != FitAffine {
-		return nil, badManifest(m, wrongField("input.fit", "is %q, the family heatmap needs %q", m.Input.Fit, FitAffine))
+		return nil, m.badManifest(wrongField("input.fit", "is %q, the family heatmap needs %q", m.Input.Fit, FitAffine))
 	}
 	err := m.knownOptions("box_scale", "decode", "min_score")
 	if err == nil {
@@ -42,11 +37,11 @@ func newHeatmap(n *network) (*heatmap, error) {
 		h.decode, err = m.choice("decode", decodeQuarter, decodeDark, decodeUDP)
 	}
 	if err != nil {
-		return nil, badManifest(m, err)
+		return nil, m.badManifest(err)
 	}
-	_, outputs := n.session.Info()
+	_, outputs := n.info()
 	if len(outputs) == 0 || outputs[0].Type != "float32" || !fits(outputs[0].Shape, []int64{1, int64(h.points), -1, -1}) {
-		return nil, mismatch(m, "the graph's outputs are %v, the family heatmap with %d keypoints gives float32[1 %d h w] first",
+		return nil, m.mismatch("the graph's outputs are %v, the family heatmap with %d keypoints gives float32[1 %d h w] first",
 			outputs, h.points, h.points)
 	}
 	return h, nil
@@ -59,12 +54,10 @@ func (h *heatmap) minimum() float64 { return h.minScore }
 // writes them into points, which must have one place for each.
 func (h *heatmap) estimate(pic picture, box rect, points []keypoint) error {
 	area, place := h.aim(box)
-	return h.network.use(func(l *lane) {
-		h.fill.fill(l.runner.Input(), pic, place, &l.scratch)
-	}, func(out []tensor) error { return h.read(out, area, points) })
+	return h.look(pic, place, func(out []tensor) error { return h.read(out, area, points) })
 }
 
-func (h *heatmap) parts() (*network, filler) { return h.network, h.fill }
+func (h *heatmap) parts() view { return h.view }
 
 // aim gives the area of the frame that is seen for a box, and how it is laid into the input.
 func (h *heatmap) aim(box rect) (area rect, place placement) {
@@ -79,7 +72,7 @@ func (h *heatmap) aim(box rect) (area rect, place placement) {
 func (h *heatmap) read(out []tensor, area rect, points []keypoint) error {
 	shape := out[0].shape
 	if len(shape) != 4 || int(shape[1]) != h.points || len(points) != h.points {
-		return mismatch(h.network.model, "its output has the shape %v, want [1 %d h w]", shape, h.points)
+		return h.network.model.mismatch("its output has the shape %v, want [1 %d h w]", shape, h.points)
 	}
 	rows, cols := int(shape[2]), int(shape[3])
 	// The area's far corner lies one cell beyond the last, with UDP on it.
@@ -100,18 +93,4 @@ func (h *heatmap) read(out []tensor, area rect, points []keypoint) error {
 		}
 	}
 	return nil
-}
-
-// topDown returns the area of the frame that a top-down model looks at: the
-// box, scaled, with one side grown to the aspect (w/h) of the input. After
-// MMPose, structures/bbox/transforms.py and topdown_transforms.py.
-func topDown(box rect, scale, aspect float64) rect {
-	x, y := box.centre()
-	w, h := box.w*scale, box.h*scale
-	if w > h*aspect {
-		h = w / aspect
-	} else {
-		w = h * aspect
-	}
-	return rect{x - w/2, y - h/2, w, h}
 }

@@ -2,58 +2,6 @@ package inference
 
 import "math"
 
-// masker finds people and cuts them out.
-type masker interface {
-	detector
-	matter
-}
-
-// addMasks gives a family that finds masks one of the tasks that it serves.
-func (a *Analyser) addMasks(task string, n *network, family func(*network) (masker, error)) error {
-	m, err := family(n)
-	switch {
-	case err != nil:
-		return err
-	case task == TaskDetect:
-		a.detect = m
-	default:
-		a.matte = m
-	}
-	return nil
-}
-
-// worktop is the memory of a lane that reading boxes and masks needs; it grows
-// once and is then reused.
-type worktop struct {
-	candidates []candidate
-	shapes     [][]int64 // of the outputs
-	cells      []float32 // values of a mask's own cells
-	row        []float32 // a row between two rows of cells
-	across     []share   // of the columns of a mask that is being laid
-}
-
-// examine runs the network over a frame that is laid into its input; read takes
-// the outputs, and has the worktop to itself meanwhile.
-func (n *network) examine(fill filler, pic picture, p placement, read func(*worktop, []tensor) error) error {
-	var w *worktop
-	return n.use(func(l *lane) {
-		fill.fill(l.runner.Input(), pic, p, &l.scratch)
-		w = &l.worktop
-	}, func(out []tensor) error { return read(w, out) })
-}
-
-// people finds the people in a frame, best first; read puts them, in input px,
-// into the worktop's candidates.
-func (n *network) people(fill filler, pic picture, read func(*worktop, []tensor) error) (found []detection, err error) {
-	p := place(n.model.Input, pic)
-	err = n.examine(fill, pic, p, func(w *worktop, out []tensor) error {
-		err := read(w, out)
-		found = back(w.candidates, p, pic)
-		return err
-	})
-	return found, err
-}
-
 // share says between which two cells a pixel lies: low and the next, of which the
 // latter has the weight.
 type share struct {

@@ -9,8 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-const poseInput = "input: {name: in, width: 48, height: 64, fit: affine}\nkeypoints: coco17\n"
-
 func TestParseManifestFillsDefaults(t *testing.T) {
 	m, err := ParseManifest([]byte(manifestOf("p", "pose", "heatmap", poseInput)))
 	if err != nil {

@@ -8,8 +8,7 @@ import "math"
 // within the box. Boxes are left, top, right, bottom in input px. It serves as
 // detector and as matte of all people.
 type maskRCNN struct {
-	network  *network
-	fill     filler
+	view
 	minScore float64
 	person   int // the class; 0 is background
 	zoo      bool
@@ -20,9 +19,9 @@ type maskRCNN struct {
 
 func newMaskRCNN(n *network) (*maskRCNN, error) {
 	m := n.model
-	d := &maskRCNN{network: n, fill: newFiller(m.Input), person: 1}
+	d := &maskRCNN{view: viewOf(n), person: 1}
 	if m.Input.Fit == FitAffine {
-		return nil, badManifest(m, wrongField("input.fit", "is %q, the family maskrcnn looks at the whole frame", m.Input.Fit))
+		return nil, m.badManifest(wrongField("input.fit", "is %q, the family maskrcnn looks at the whole frame", m.Input.Fit))
 	}
 	if len(m.Classes) > 0 {
 		class, err := m.personClass()
@@ -31,9 +30,9 @@ func newMaskRCNN(n *network) (*maskRCNN, error) {
 		}
 		d.person = class + 1
 	}
-	_, outputs := n.session.Info()
+	_, outputs := n.info()
 	if !d.find(outputs) {
-		return nil, mismatch(m, "the graph's outputs are %v, the family maskrcnn gives boxes float32[n 4], labels int64[n], scores float32[n] and masks float32[n 1 h w]", outputs)
+		return nil, m.mismatch("the graph's outputs are %v, the family maskrcnn gives boxes float32[n 4], labels int64[n], scores float32[n] and masks float32[n 1 h w]", outputs)
 	}
 	return d, d.options(outputs[d.masks].Shape)
 }
@@ -71,7 +70,7 @@ func (d *maskRCNN) options(masks []int64) (err error) {
 		d.minScore, err = m.number("score", 0.5, 0, 1)
 	}
 	if err != nil {
-		return badManifest(m, err)
+		return m.badManifest(err)
 	}
 	small := masks[2] == zooCells && masks[3] == zooCells
 	switch layout := m.Options["layout"]; layout {
@@ -81,24 +80,24 @@ func (d *maskRCNN) options(masks []int64) (err error) {
 	case "zoo":
 		d.zoo = true
 	default:
-		return badManifest(m, wrongField("options.layout", "is %v, this version has: torchvision, zoo", layout))
+		return m.badManifest(wrongField("options.layout", "is %v, this version has: torchvision, zoo", layout))
 	}
 	switch pad := m.Options["pad"]; pad {
 	case nil:
 	case "mean": // The model zoo's reference pads with 0 after it took the mean off.
 		d.fill.pads = [3]float32{}
 	default:
-		return badManifest(m, wrongField("options.pad", "is %v, this version has: mean", pad))
+		return m.badManifest(wrongField("options.pad", "is %v, this version has: mean", pad))
 	}
 	d.shape = []int64{-1, 1, int64(d.fill.height), int64(d.fill.width)}
 	if d.zoo {
 		d.shape = []int64{-1, 1, zooCells, zooCells}
 	}
 	if !fits(masks, d.shape) {
-		return mismatch(m, "the graph's masks are %v, the manifest's layout gives %v", masks, d.shape)
+		return m.mismatch("the graph's masks are %v, the manifest's layout gives %v", masks, d.shape)
 	}
 	if d.zoo && (m.Input.Width%zooMultiple != 0 || m.Input.Height%zooMultiple != 0) {
-		return badManifest(m, wrongField("input.width", "%d by %d is not made of multiples of %d, which the layout zoo needs",
+		return m.badManifest(wrongField("input.width", "%d by %d is not made of multiples of %d, which the layout zoo needs",
 			m.Input.Width, m.Input.Height, zooMultiple))
 	}
 	return nil
@@ -106,7 +105,7 @@ func (d *maskRCNN) options(masks []int64) (err error) {
 
 // detect finds the people in a frame, best first.
 func (d *maskRCNN) detect(pic picture) ([]detection, error) {
-	return d.network.people(d.fill, pic, d.read)
+	return d.view.people(pic, d.read)
 }
 
 // size is the width and height in px of the mattes of frames like pic: the
@@ -120,7 +119,7 @@ func (d *maskRCNN) size(pic picture) (w, h int) {
 // size gives; 255 is person.
 func (d *maskRCNN) cut(pic picture, dst []byte) error {
 	p := place(d.network.model.Input, pic)
-	return d.network.examine(d.fill, pic, p, func(w *worktop, out []tensor) error {
+	return d.examine(pic, p, func(w *worktop, out []tensor) error {
 		if err := d.read(w, out); err != nil {
 			return err
 		}
@@ -187,6 +186,6 @@ func (d *maskRCNN) check(out []tensor) error {
 	if len(out[d.scores].data) == n && len(out[d.boxes].data) == 4*n && fits(masks, d.shape) && masks[0] == int64(n) {
 		return nil
 	}
-	return mismatch(d.network.model, "it found %d things and gives %d scores, %d numbers of boxes and masks of the shape %v, want %v",
+	return d.network.model.mismatch("it found %d things and gives %d scores, %d numbers of boxes and masks of the shape %v, want %v",
 		n, len(out[d.scores].data), len(out[d.boxes].data), masks, d.shape)
 }

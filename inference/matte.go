@@ -8,8 +8,7 @@ import (
 // matte is the family of models that give one probability of "person" for
 // each pixel of the whole frame: MODNet, U²-Net, selfie segmentation and their like.
 type matte struct {
-	network  *network
-	fill     filler
+	view
 	sizing   sizing
 	area     bool   // averages the px that a sample covers, else interpolates
 	activate string // what makes probabilities of what the graph gives
@@ -29,21 +28,21 @@ const (
 func newMatte(n *network) (*matte, error) {
 	m := n.model
 	if m.Input.Fit == FitAffine {
-		return nil, badManifest(m, wrongField("input.fit", "is %q, the family matte looks at the whole frame", m.Input.Fit))
+		return nil, m.badManifest(wrongField("input.fit", "is %q, the family matte looks at the whole frame", m.Input.Fit))
 	}
-	f := &matte{network: n, fill: newFiller(m.Input)}
+	f := &matte{view: viewOf(n)}
 	if err := f.options(); err != nil {
-		return nil, badManifest(m, err)
+		return nil, m.badManifest(err)
 	}
-	inputs, outputs := n.session.Info()
+	inputs, outputs := n.info()
 	if len(outputs) == 0 || outputs[0].Type != "float32" {
-		return nil, mismatch(m, "the graph's outputs are %v, the family matte gives float32 first", outputs)
+		return nil, m.mismatch("the graph's outputs are %v, the family matte gives float32 first", outputs)
 	}
 	if _, ok := mapOf(outputs[0].Shape); !ok && isFixed(outputs[0].Shape) {
-		return nil, mismatch(m, "the graph's output is %v, the family matte gives one or two channels", outputs[0])
+		return nil, m.mismatch("the graph's output is %v, the family matte gives one or two channels", outputs[0])
 	}
 	if f.sizing.short > 0 && isFixed(inputs[0].Shape) {
-		return nil, mismatch(m, "the graph's input is %v, the manifest's short_side wants an open size", inputs[0])
+		return nil, m.mismatch("the graph's input is %v, the manifest's short_side wants an open size", inputs[0])
 	}
 	return f, nil
 }
@@ -134,10 +133,7 @@ func (m *matte) film(pic picture) videoMatter {
 		return &matteVideo{matte: *m}
 	}
 	video := &matteVideo{matte: *m, own: true}
-	model := m.network.model
-	model.Input = m.input(pic)
-	video.network, video.fill, video.sizing = m.network.as(model), newFiller(model.Input), sizing{}
-	video.network.pool, video.network.saw = &pool{}, m.network.saw
+	video.view, video.sizing = viewOf(m.network.apart(m.input(pic))), sizing{}
 	return video
 }
 
@@ -153,7 +149,7 @@ func (v *matteVideo) close() error {
 	if !v.own {
 		return nil
 	}
-	return v.network.pool.drain()
+	return v.network.drain()
 }
 
 // cut writes the matte of a frame into dst, grey8, of the size that size gives;
@@ -165,19 +161,20 @@ func (m *matte) cut(pic picture, dst []byte) error {
 	}
 	p := place(m.network.model.Input, pic)
 	return m.network.use(func(l *lane) {
+		scratch := &worktopOf(l).scratch
 		if m.area {
-			m.fill.average(l.runner.Input(), pic, p, l)
+			m.fill.average(l.Input(), pic, p, scratch)
 		} else {
-			m.fill.fill(l.runner.Input(), pic, p, &l.scratch)
+			m.fill.fill(l.Input(), pic, p, scratch)
 		}
 	}, func(out []tensor) error {
 		from, ok := mapOf(out[0].shape)
 		if !ok || from.w != m.fill.width || from.h != m.fill.height {
-			return mismatch(m.network.model, "its output has the shape %v, want the input's %d by %d with one or two channels",
+			return m.network.model.mismatch("its output has the shape %v, want the input's %d by %d with one or two channels",
 				out[0].shape, m.fill.width, m.fill.height)
 		}
 		if m.activate == activateSoftmax && from.background == 0 {
-			return mismatch(m.network.model, "its output has the shape %v: activation softmax wants two channels", out[0].shape)
+			return m.network.model.mismatch("its output has the shape %v: activation softmax wants two channels", out[0].shape)
 		}
 		for y := range p.h {
 			at := from.start + ((p.y+y)*from.w+p.x)*from.step
@@ -205,15 +202,3 @@ func (m *matte) row(dst []byte, data []float32, at int, from matteMap) {
 func sigmoid32(v float32) float32 { return float32(1 / (1 + math.Exp(-float64(v)))) }
 
 func grey(v float32) byte { return byte(min(max(v, 0), 1)*255 + 0.5) }
-
-// average is fill with each sample the mean of the px that it covers, as
-// OpenCV's INTER_AREA gives it.
-func (f filler) average(dst []float32, pic picture, p placement, l *lane) {
-	if empty := (emptied{&dst[0], p.x, p.y, p.w, p.h}); (p.w < f.width || p.h < f.height) && empty != l.scratch.empty {
-		f.blank(dst)
-		l.scratch.empty = empty
-	}
-	l.average.rows(pic, p.w, p.h, func(y int, row []float32) {
-		f.blend(dst, (p.y+y)*f.width+p.x, row, row, 1, 0)
-	})
-}

@@ -43,21 +43,11 @@ func coarse(truth []float64, w, h int) []byte {
 
 func finished(t *testing.T, pic picture, matte []byte, way Matting) []byte {
 	t.Helper()
-	v := newMattes(stillMatter{matte, 32, 32}, way, pic)
-	c := v.place(pic)
+	c := newCutout(way, pic, 32, 32)
 	copy(c.raw, matte)
-	v.finish(&c, pic)
+	c.finish(pic)
 	return c.out
 }
-
-// stillMatter always gives the same matte.
-type stillMatter struct {
-	matte []byte
-	w, h  int
-}
-
-func (m stillMatter) size(picture) (w, h int)         { return m.w, m.h }
-func (m stillMatter) cut(_ picture, dst []byte) error { copy(dst, m.matte); return nil }
 
 func TestRefiningFindsTheEdge(t *testing.T) {
 	for _, c := range []struct{ w, h int }{{400, 300}, {301, 401}} {
@@ -105,15 +95,14 @@ func TestMattesOfTinyFrames(t *testing.T) {
 		pic := noise(size[0], size[1])
 		for way := range 8 {
 			m := Matting{Solid: way&1 > 0, Refine: way&2 > 0, Steady: way&4 > 0}
-			for _, v := range []*mattes{newMattes(stillMatter{[]byte{200}, 1, 1}, m, pic), newMattes(stillMatter{make([]byte, 12), 3, 4}, m, pic)} {
-				c := v.place(pic)
-				if err := v.model.cut(pic, c.raw); err != nil {
-					t.Fatal(err)
-				}
+			one, none := newCutout(m, pic, 1, 1), newCutout(m, pic, 3, 4)
+			one.raw[0] = 200
+			for _, c := range []*cutout{&one, &none} {
+				var s steady
 				for range 3 {
-					v.finish(&c, pic)
+					c.finish(pic)
 					if m.Steady {
-						v.steady.blend(c.out, pic.width, pic.height, &c.raster)
+						s.next(c, pic)
 					}
 				}
 			}
@@ -127,10 +116,9 @@ func TestRefiningIsForModelsThatSeeLess(t *testing.T) {
 	for i, v := range truth {
 		full[i] = byte(v*255 + 0.5)
 	}
-	v := newMattes(stillMatter{full, 120, 80}, Matting{Refine: true}, pic)
-	c := v.place(pic)
+	c := newCutout(Matting{Refine: true}, pic, 120, 80)
 	copy(c.raw, full)
-	v.finish(&c, pic)
+	c.finish(pic)
 	for i := range full {
 		if c.out[i] != full[i] {
 			t.Fatalf("px %d became %d of %d", i, c.out[i], full[i])

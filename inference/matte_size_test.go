@@ -30,9 +30,9 @@ func TestAveragingIsAreas(t *testing.T) {
 		pic := noise(c.w, c.h)
 		in := Input{Width: c.toW, Height: c.toH, Layout: "nchw", Colour: "bgr", Mean: []float64{1, 2, 3}, Std: []float64{2, 4, 8}}
 		got := make([]float32, 3*c.toW*c.toH)
-		var l lane
+		var s scratch
 		f := newFiller(in)
-		f.average(got, pic, stretch(pic, c.toW, c.toH), &l)
+		f.average(got, pic, stretch(pic, c.toW, c.toH), &s)
 		for channel := range 3 {
 			for y := range c.toH {
 				for x := range c.toW {

@@ -22,6 +22,11 @@ const (
 	changeRadius = 1   // of the windows over which differences are averaged, in cells
 )
 
+// next blends the matte of the next frame, which is finished.
+func (s *steady) next(c *cutout, pic picture) {
+	s.blend(c.out, pic.width, pic.height, &c.raster)
+}
+
 // blend changes the matte of the next frame, which g is the raster of: grey8,
 // width by height px as the frame.
 func (s *steady) blend(matte []byte, width, height int, g *raster) {

@@ -128,12 +128,12 @@ func TestMattesNeedNoNewMemory(t *testing.T) {
 	small := make([]byte, 256*256)
 	plot(small, 256, 255, [4]int{60, 30, 120, 200})
 	plot(small, 256, 60, [4]int{100, 100, 12, 12})
-	v := newMattes(stillMatter{small, 256, 256}, AllMatting(), pic)
-	c := v.place(pic)
+	c := newCutout(AllMatting(), pic, 256, 256)
+	var s steady
 	once := func() {
 		copy(c.raw, small)
-		v.finish(&c, pic)
-		v.steady.blend(c.out, pic.width, pic.height, &c.raster)
+		c.finish(pic)
+		s.next(&c, pic)
 	}
 	once()
 	once()
@@ -146,12 +146,12 @@ func BenchmarkMattes(b *testing.B) {
 	small := make([]byte, 256*256)
 	plot(small, 256, 255, [4]int{60, 30, 120, 200})
 	pics := []picture{wall(640, 360, 0, 0), wall(640, 360, 4, 2)}
-	v := newMattes(stillMatter{small, 256, 256}, AllMatting(), pics[0])
-	c := v.place(pics[0])
+	c := newCutout(AllMatting(), pics[0], 256, 256)
+	var s steady
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		copy(c.raw, small)
-		v.finish(&c, pics[i%2])
-		v.steady.blend(c.out, 640, 360, &c.raster)
+		c.finish(pics[i%2])
+		s.next(&c, pics[i%2])
 	}
 }

@@ -71,7 +71,7 @@ func anyMatte(t *testing.T, r *Runtime, name string) *matte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := r.network(m, 0)
+	n, err := r.network(m, 0, runOnce)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,15 +165,15 @@ func scoreOf(raw [][]byte, video Video, way Matting, frames, masks [][]byte, tru
 	var shrink resampler
 	pic := picture{width: video.FrameWidth, height: video.FrameHeight}
 	side := int(math.Sqrt(float64(len(raw[0])))) // The models' mattes are square.
-	v := newMattes(stillMatter{w: side, h: side}, way, pic)
-	c := v.place(pic)
+	c := newCutout(way, pic, side, side)
+	var steady steady
 	for i, pix := range frames {
 		pic.pix = pix
 		copy(c.raw, raw[i])
 		began := time.Now()
-		v.finish(&c, pic)
+		c.finish(pic)
 		if way.Steady {
-			v.steady.blend(c.out, pic.width, pic.height, &c.raster)
+			steady.next(&c, pic)
 		}
 		s.took += time.Since(began)
 		if len(c.out) == len(c.raw) {
@@ -242,7 +242,7 @@ func TestMatteOverTimeIsTheSameWhateverTheLoad(t *testing.T) {
 	r := openRuntime(t)
 	f := anyMatte(t, r, "starter-matte")
 	model := f.network.model
-	a, err := r.NewAnalyser(Choice{Matte: &model, WantMatte: true})
+	a, err := NewAnalyser(r, Choice{Matte: &model, WantMatte: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,15 +252,16 @@ func TestMatteOverTimeIsTheSameWhateverTheLoad(t *testing.T) {
 	}
 	var want [][]byte
 	pic := picture{width: v.FrameWidth, height: v.FrameHeight}
-	line := newMattes(f, v.Matte, pic)
-	c := line.place(pic)
+	w, h := f.size(pic)
+	c := newCutout(v.Matte, pic, w, h)
+	var steady steady
 	for _, pix := range frames {
 		pic.pix = pix
-		if err := line.model.cut(pic, c.raw); err != nil {
+		if err := f.cut(pic, c.raw); err != nil {
 			t.Fatal(err)
 		}
-		line.finish(&c, pic)
-		line.steady.blend(c.out, pic.width, pic.height, &c.raster)
+		c.finish(pic)
+		steady.next(&c, pic)
 		want = append(want, slices.Clone(c.out))
 	}
 	for _, v.Parallel = range []int{1, 2, 6} {

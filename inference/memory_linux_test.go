@@ -7,38 +7,12 @@ import (
 	"io"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime/debug"
-	"strings"
 	"testing"
 
 	"github.com/motionmill/motionmill/job"
 )
-
-// again runs the test of a name in a process of its own, with a variable set,
-// and returns what it logged. In that process it returns the variable's value.
-func again(t *testing.T, variable string) (told string) {
-	t.Helper()
-	if told = os.Getenv(variable); told != "" {
-		return told
-	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	command := exec.CommandContext(t.Context(), self, "-test.run=^"+t.Name()+"$", "-test.v")
-	command.Env = append(os.Environ(), variable+"=1")
-	out, err := command.CombinedOutput()
-	if bytes.Contains(out, []byte("--- SKIP")) {
-		t.Skipf("%s", out)
-	}
-	if err != nil || !bytes.Contains(out, []byte("--- PASS")) {
-		t.Errorf("%v: %s", err, out)
-	}
-	t.Logf("%s", out)
-	return ""
-}
 
 // resident is how many bytes of the process are in memory.
 func resident(t *testing.T) float64 {
@@ -69,7 +43,7 @@ func TestMemoryStaysWhereItIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := r.NewAnalyser(choice)
+	a, err := NewAnalyser(r, choice)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,69 +89,6 @@ func TestArenaIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = r.NewAnalyser(Choice{Pose: &m})
+	_, err = NewAnalyser(r, Choice{Pose: &m})
 	wantKind(t, err, job.OutOfMemory)
-}
-
-// TestInferencesShareTheProcessors runs more at once than there may be.
-func TestInferencesShareTheProcessors(t *testing.T) {
-	m := modelOf(t, manifestOf("m", "matte", "matte", matteInput))
-	running, most := make(chan struct{}, 8), make(chan int, 8)
-	s := &fakeSession{respond: func([]float32) ([]tensor, error) {
-		running <- struct{}{}
-		most <- len(running)
-		<-running
-		return nil, nil
-	}}
-	n := fakeNetwork(t, m, s)
-	nothing := func([]tensor) error { return nil }
-	if err := n.use(func(*lane) {}, func([]tensor) error { return n.use(func(*lane) {}, nothing) }); err != nil || s.runners != 2 {
-		t.Fatalf("%d buffers for two at once, %v", s.runners, err)
-	}
-	<-most
-	<-most
-	n.gate = make(chan struct{}, 2)
-	done := make(chan error, 8)
-	for range 8 {
-		go func() { done <- n.as(m).use(func(*lane) {}, nothing) }()
-	}
-	for range 8 {
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		if at := <-most; at > 2 {
-			t.Errorf("%d ran at once, 2 may", at)
-		}
-	}
-	if s.runners > 2 {
-		t.Errorf("there are buffers for %d at once", s.runners)
-	}
-}
-
-func TestThreadsOfAnInference(t *testing.T) {
-	frames, speech := Model{Manifest: Manifest{Task: TaskPose}}, Model{Manifest: Manifest{Task: TaskGeneric}}
-	cpus := CPUs()
-	for name, c := range map[string]struct {
-		config        Config
-		frame, speech int
-	}{
-		"several frames at once": {Config{Parallel: cpus}, 1, cpus},
-		"one at a time":          {Config{Parallel: 1}, cpus, cpus},
-		"more than processors":   {Config{Parallel: 4 * cpus}, 1, cpus},
-		"as told":                {Config{Parallel: 1, Threads: 3}, 3, 3},
-	} {
-		r := &Runtime{config: c.config}
-		if f, s := r.threads(frames), r.threads(speech); f != c.frame || s != c.speech {
-			t.Errorf("%s: %d threads a frame and %d for speech, want %d and %d", name, f, s, c.frame, c.speech)
-		}
-	}
-}
-
-func TestMemoryThatIsRefused(t *testing.T) {
-	n := &network{model: Model{Manifest: Manifest{Name: "m"}}, provider: ProviderCPU}
-	err := n.refused(fmt.Errorf("bfc_arena.cc:360 Available memory of 424960 is smaller than requested bytes of 2076672"))
-	if typed := wantKind(t, err, job.OutOfMemory); typed.Remedy == "" || !strings.Contains(err.Error(), "424960") {
-		t.Errorf("got %v", err)
-	}
-	wantKind(t, n.refused(io.ErrUnexpectedEOF), job.Internal)
 }

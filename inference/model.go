@@ -32,6 +32,18 @@ var supported = map[string][]string{
 	TaskGeneric: {"generic"},
 }
 
+// newModel is a model of which the file lies in a folder; path names it for people.
+func newModel(m Manifest, folder fs.FS, path string) Model {
+	return Model{Manifest: m, Path: path, folder: folder}
+}
+
+// familyRVM is the family whose graphs take, beside the picture, what they gave
+// of the frames before.
+const familyRVM = "rvm"
+
+// TakesOnlyPictures tells whether the graph's one input is the manifest's.
+func (m Model) TakesOnlyPictures() bool { return m.Task != TaskGeneric && m.Family != familyRVM }
+
 // Supported returns nil when this version can run the model, else an error of
 // kind model_missing that says what it lacks.
 func (m Model) Supported() error {
@@ -112,9 +124,24 @@ func (m Model) remedy() string {
 	return "Fetch it again from " + m.Source + ", or remove the manifest"
 }
 
+// mismatch says that a model file is not what its manifest claims.
+func (m Model) mismatch(format string, args ...any) error {
+	return job.Fail(job.ModelMissing, "open model "+m.Name, m.Path, fmt.Sprintf(format, args...),
+		"Correct the manifest, or choose another model", nil)
+}
+
 // badManifest says that a field of the manifest, which err names, is wrong.
-func badManifest(m Model, err error) error {
+func (m Model) badManifest(err error) error {
 	return job.Fail(job.ModelMissing, "open model "+m.Name, m.Path, "its manifest is broken", "Correct that field", err)
+}
+
+// badAnswer makes of what went wrong in a trial of the model that it is to blame.
+func (m Model) badAnswer(err error) error {
+	var typed *job.Error
+	if errors.As(err, &typed) && typed.Kind != job.Internal {
+		return err
+	}
+	return job.Fail(job.ModelMissing, "try model "+m.Name, m.Path, "it fails on a drawn picture", "Choose another model, export it anew, or try --provider cpu", err)
 }
 
 // thresholds reads the options of a family that has these two alone: the score from which something
@@ -127,7 +154,7 @@ func (m Model) thresholds(score, iou float64) (minScore, maxIoU float64, err err
 		maxIoU, err = m.number("iou", iou, 0, 1)
 	}
 	if err != nil {
-		return 0, 0, badManifest(m, err)
+		return 0, 0, m.badManifest(err)
 	}
 	return minScore, maxIoU, nil
 }
@@ -136,7 +163,7 @@ func (m Model) thresholds(score, iou float64) (minScore, maxIoU float64, err err
 func (m Model) personClass() (int, error) {
 	n := m.Classes.person()
 	if n < 0 {
-		return 0, badManifest(m, wrongField("classes", "does not name person"))
+		return 0, m.badManifest(wrongField("classes", "does not name person"))
 	}
 	return n, nil
 }

@@ -10,9 +10,9 @@ import (
 func newMoveNet(n *network) (one poser, several spotter, err error) {
 	m := n.model
 	if m.Input.Fit != FitLetterboxCentre {
-		return nil, nil, badManifest(m, wrongField("input.fit", "is %q, the family movenet needs %q", m.Input.Fit, FitLetterboxCentre))
+		return nil, nil, m.badManifest(wrongField("input.fit", "is %q, the family movenet needs %q", m.Input.Fit, FitLetterboxCentre))
 	}
-	_, outputs := n.session.Info()
+	_, outputs := n.info()
 	points := len(m.Points.Names)
 	single, multi := movenetShapes(points)
 	if len(outputs) > 0 && outputs[0].Type == "float32" {
@@ -25,7 +25,7 @@ func newMoveNet(n *network) (one poser, several spotter, err error) {
 			return nil, several, err
 		}
 	}
-	return nil, nil, mismatch(m, "the graph's outputs are %v, the family movenet with %d keypoints gives float32%v or float32[1 n %d] first",
+	return nil, nil, m.mismatch("the graph's outputs are %v, the family movenet with %d keypoints gives float32%v or float32[1 n %d] first",
 		outputs, points, single, multi[2])
 }
 
@@ -37,8 +37,7 @@ func movenetShapes(points int) (single, multi []int64) {
 // first the whole with its padding, then the surroundings of the person. After
 // TensorFlow's tutorial movenet.ipynb.
 type movenetSingle struct {
-	network         *network
-	fill            filler
+	view
 	minScore        float64
 	points          int
 	hips, shoulders [2]int // indices of points
@@ -47,10 +46,10 @@ type movenetSingle struct {
 
 func newMoveNetSingle(n *network) (*movenetSingle, error) {
 	m := n.model
-	s := &movenetSingle{network: n, fill: newFiller(m.Input), points: len(m.Points.Names)}
+	s := &movenetSingle{view: viewOf(n), points: len(m.Points.Names)}
 	s.shape, _ = movenetShapes(s.points)
 	if m.Input.Pad != 0 {
-		return nil, badManifest(m, wrongField("input.pad", "is %v, the family movenet pads with 0", m.Input.Pad))
+		return nil, m.badManifest(wrongField("input.pad", "is %v, the family movenet pads with 0", m.Input.Pad))
 	}
 	err := m.knownOptions("min_score")
 	if err == nil {
@@ -68,7 +67,7 @@ func newMoveNetSingle(n *network) (*movenetSingle, error) {
 		}
 	}
 	if err != nil {
-		return nil, badManifest(m, err)
+		return nil, m.badManifest(err)
 	}
 	return s, nil
 }
@@ -81,11 +80,9 @@ func (s *movenetSingle) minimum() float64 { return s.minScore }
 func (s *movenetSingle) estimate(pic picture, box rect, points []keypoint) error {
 	area := topDown(box, 1, float64(s.fill.width)/float64(s.fill.height))
 	place := window(area, s.fill.width, s.fill.height)
-	return s.network.use(func(l *lane) {
-		s.fill.fill(l.runner.Input(), pic, place, &l.scratch)
-	}, func(out []tensor) error {
+	return s.look(pic, place, func(out []tensor) error {
 		if !fits(out[0].shape, s.shape) || len(points) != s.points {
-			return mismatch(s.network.model, "its output has the shape %v, want %v", out[0].shape, s.shape)
+			return s.network.model.mismatch("its output has the shape %v, want %v", out[0].shape, s.shape)
 		}
 		s.fill.relative(out[0].data, place, points)
 		return nil
@@ -140,8 +137,7 @@ func (s *movenetSingle) next(points []keypoint, w, h int) rect {
 
 // movenetMulti finds up to six people in the whole frame.
 type movenetMulti struct {
-	network  *network
-	fill     filler
+	view
 	minScore float64
 	points   int
 	shape    []int64
@@ -149,14 +145,14 @@ type movenetMulti struct {
 
 func newMoveNetMulti(n *network) (*movenetMulti, error) {
 	m := n.model
-	s := &movenetMulti{network: n, fill: newFiller(m.Input), points: len(m.Points.Names)}
+	s := &movenetMulti{view: viewOf(n), points: len(m.Points.Names)}
 	_, s.shape = movenetShapes(s.points)
 	err := m.knownOptions("score")
 	if err == nil {
 		s.minScore, err = m.number("score", 0.25, 0, 1)
 	}
 	if err != nil {
-		return nil, badManifest(m, err)
+		return nil, m.badManifest(err)
 	}
 	return s, nil
 }
@@ -167,11 +163,9 @@ func (s *movenetMulti) spot(pic picture, into []person) ([]person, error) {
 	place := letterbox(pic, s.fill.width, s.fill.height, true)
 	width, height := float64(s.fill.width), float64(s.fill.height)
 	people := into[:0]
-	err := s.network.use(func(l *lane) {
-		s.fill.fill(l.runner.Input(), pic, place, &l.scratch)
-	}, func(out []tensor) error {
+	err := s.look(pic, place, func(out []tensor) error {
 		if !fits(out[0].shape, s.shape) {
-			return mismatch(s.network.model, "its output has the shape %v, want [1 n %d]", out[0].shape, s.shape[2])
+			return s.network.model.mismatch("its output has the shape %v, want [1 n %d]", out[0].shape, s.shape[2])
 		}
 		columns := int(s.shape[2])
 		for row := range slices.Chunk(out[0].data, columns) {

@@ -160,7 +160,7 @@ func TestPoseFamiliesRefuse(t *testing.T) {
 				s.outputs = append(s.outputs, TensorInfo{Name: "out", Type: "float32", Shape: shape})
 			}
 			m := modelOf(t, manifestOf("p", "pose", c.family, "input: {name: in, "+c.input+"}\n"+c.rest+"\n"))
-			err := (&Analyser{}).add(TaskPose, fakeNetwork(t, m, s))
+			_, err := newSkills(TaskPose, fakeNetwork(t, m, s))
 			wantKind(t, err, job.ModelMissing)
 			if !strings.Contains(err.Error(), c.says) {
 				t.Errorf("the error %q does not say %q", err, c.says)

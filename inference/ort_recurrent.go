@@ -8,23 +8,6 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 )
 
-// recurrence says how a graph is run again and again, each run being handed
-// what the one before gave.
-type recurrence struct {
-	input     string  // the picture's
-	shape     []int64 // of the picture
-	loops     [][2]string
-	start     []int64 // the shape of the zeros that the first run is handed in each loop
-	constants []Array // float32 inputs that stay; those that the graph lacks are left out
-}
-
-// recurrentSession is a session whose runners can remember. Loops go from an
-// output to an input.
-type recurrentSession interface {
-	session
-	NewRecurrent(r recurrence) (runner, error)
-}
-
 // ortRecurrent runs a graph with what the run before handed on. The first run
 // shows how large everything is; from then on two tensors a loop take turns.
 type ortRecurrent struct {

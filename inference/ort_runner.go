@@ -47,15 +47,6 @@ func halfShape(info TensorInfo, input []int64) ([]int64, error) {
 	return shape, nil
 }
 
-func isFixed(shape []int64) bool {
-	for _, n := range shape {
-		if n < 1 {
-			return false
-		}
-	}
-	return len(shape) > 0
-}
-
 // ortRunner holds the tensors of one run at a time.
 type ortRunner struct {
 	session *ort.DynamicAdvancedSession

@@ -134,7 +134,7 @@ func TestModelThatFollowsByItself(t *testing.T) {
 }
 
 func TestPoseFamiliesOnTheDance(t *testing.T) {
-	v, all, truth := dance(t, 40)
+	v, all, truth := danced(t, 40)
 	r := openRuntime(t)
 	for name, c := range map[string]struct {
 		frames int     // as many as do not take too long

@@ -1,104 +1,10 @@
 package inference
 
-import "math"
-
-// picture is one frame: rgb24, rows without padding.
+// picture is one frame or still: rgb24, rows without padding.
 type picture struct {
 	pix           []byte
-	width, height int
+	width, height int // px
 }
 
-// placement says which part of a picture goes where in a model's input.
-type placement struct {
-	x, y, w, h   int     // the rectangle of the input that gets picture, px
-	left, top    float64 // the position in the picture of its first sample, px
-	stepX, stepY float64 // picture px from one sample to the next
-	// border makes what lies outside the picture 0, as in a warp with a constant
-	// border; otherwise the picture's edge is repeated.
-	border bool
-}
-
-// letterbox keeps the picture's aspect and leaves the rest of a w by h input
-// empty, on the right and below or around (centred). Sizes are rounded down
-// top-left and to the nearest centred, as the families' references do.
-func letterbox(pic picture, w, h int, centred bool) placement {
-	scale := math.Min(float64(w)/float64(pic.width), float64(h)/float64(pic.height))
-	nw, nh := float64(pic.width)*scale, float64(pic.height)*scale
-	if centred {
-		nw, nh = math.Round(nw), math.Round(nh)
-	}
-	// The small addition undoes what multiplying and dividing lost of a whole number.
-	pw, ph := min(max(int(nw+1e-6), 1), w), min(max(int(nh+1e-6), 1), h)
-	p := stretch(pic, pw, ph)
-	if centred {
-		p.x = int(math.Round(float64(w-pw)/2 - 0.1))
-		p.y = int(math.Round(float64(h-ph)/2 - 0.1))
-	}
-	return p
-}
-
-// stretch fills a w by h input with the whole picture. Samples lie in the
-// middle of pixels, as in OpenCV's resize.
-func stretch(pic picture, w, h int) placement {
-	stepX, stepY := float64(pic.width)/float64(w), float64(pic.height)/float64(h)
-	return placement{w: w, h: h, left: stepX/2 - 0.5, top: stepY/2 - 0.5, stepX: stepX, stepY: stepY}
-}
-
-// crop fills a w by h input with the area of the picture, which may reach out
-// of it. The area's corner falls on the first sample, as in the top-down
-// warp of MMPose (datasets/transforms/topdown_transforms.py).
-func crop(area rect, w, h int) placement {
-	return placement{
-		w: w, h: h, left: area.x, top: area.y, stepX: area.w / float64(w), stepY: area.h / float64(h), border: true,
-	}
-}
-
-// cropUDP is crop with the area's opposite corner on the last sample: unbiased
-// data processing (Huang et al., CVPR 2020), after MMPose, get_udp_warp_matrix.
-func cropUDP(area rect, w, h int) placement {
-	p := crop(area, w, h)
-	p.stepX, p.stepY = area.w/float64(max(w-1, 1)), area.h/float64(max(h-1, 1))
-	return p
-}
-
-// window is crop with samples in the middle of pixels, as in TensorFlow's resize.
-func window(area rect, w, h int) placement {
-	p := crop(area, w, h)
-	p.left, p.top = p.left+p.stepX/2-0.5, p.top+p.stepY/2-0.5
-	return p
-}
-
-// point brings a point of the input back to the picture. In the input 0 is the
-// edge and n the other edge of n samples, as models mean it that give shares of
-// their input; in the picture 0 is the middle of the first pixel, as everywhere
-// in the pose track. A score of 0 or less means that there is no point.
-func (p placement) point(x, y, score float64) keypoint {
-	if score <= 0 {
-		return keypoint{}
-	}
-	return keypoint{
-		x:     p.left + (x-0.5-float64(p.x))*p.stepX,
-		y:     p.top + (y-0.5-float64(p.y))*p.stepY,
-		score: math.Min(score, 1),
-	}
-}
-
-// back brings a box of the input back to the picture, and cuts it at its edges.
-// In both, 0 is the edge.
-func (p placement) back(box rect, pic picture) rect {
-	corner := p.point(box.x, box.y, 1)
-	return rect{corner.x + 0.5, corner.y + 0.5, box.w * p.stepX, box.h * p.stepY}.
-		within(float64(pic.width), float64(pic.height))
-}
-
-// place chooses the placement that a manifest asks for.
-func place(in Input, pic picture) placement {
-	switch in.Fit {
-	case FitLetterboxCentre:
-		return letterbox(pic, in.Width, in.Height, true)
-	case FitLetterboxTopLeft:
-		return letterbox(pic, in.Width, in.Height, false)
-	default:
-		return stretch(pic, in.Width, in.Height)
-	}
-}
+// whole is the box that the whole picture is.
+func (p picture) whole() rect { return rect{0, 0, float64(p.width), float64(p.height)} }

@@ -2,32 +2,8 @@ package inference
 
 import (
 	"math"
-	"math/rand/v2"
 	"testing"
 )
-
-func noise(w, h int) picture {
-	random := rand.New(rand.NewPCG(1, 2))
-	p := picture{pix: make([]byte, w*h*3), width: w, height: h}
-	for i := range p.pix {
-		p.pix[i] = byte(random.IntN(256))
-	}
-	return p
-}
-
-// sample is the plain definition of bilinear interpolation at one position.
-func sample(p picture, x, y float64, channel int, border bool) float64 {
-	at := func(i, j int) float64 {
-		if border && (i < 0 || j < 0 || i >= p.width || j >= p.height) {
-			return 0
-		}
-		i, j = min(max(i, 0), p.width-1), min(max(j, 0), p.height-1)
-		return float64(p.pix[(j*p.width+i)*3+channel])
-	}
-	i, j := int(math.Floor(x)), int(math.Floor(y))
-	fx, fy := x-float64(i), y-float64(j)
-	return at(i, j)*(1-fx)*(1-fy) + at(i+1, j)*fx*(1-fy) + at(i, j+1)*(1-fx)*fy + at(i+1, j+1)*fx*fy
-}
 
 func TestFillIsBilinear(t *testing.T) {
 	pic := noise(37, 53)

@@ -9,17 +9,17 @@ import (
 	"strings"
 )
 
-// proveProvider runs a model once with ONNX Runtime's own profiler on and
+// proveProvider has a model run once with ONNX Runtime's own profiler on and
 // counts its nodes by the provider that they ran on. It fails unless some ran on the one
 // asked for: a GPU provider that cannot load is replaced by the CPU without a word.
-func proveProvider(data []byte, o sessionOptions, m Model) (nodes map[string]int, err error) {
+func proveProvider(data []byte, o sessionOptions, m Model, once func(*network) error) (nodes map[string]int, err error) {
 	folder, err := os.MkdirTemp("", "motionmill-profile-")
 	if err != nil {
 		return nil, fmt.Errorf("create folder for profile: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	o.profile = filepath.Join(folder, "warmup")
-	if err := warmUp(data, o, m); err != nil {
+	if err := warmUp(data, o, m, once); err != nil {
 		return nil, err
 	}
 	profiles, err := filepath.Glob(o.profile + "*.json")
@@ -39,23 +39,15 @@ func proveProvider(data []byte, o sessionOptions, m Model) (nodes map[string]int
 	return nodes, nil
 }
 
-// warmUp runs a model once, on a sample or on zeros. The profile is written when the session closes.
-func warmUp(data []byte, o sessionOptions, m Model) error {
+// warmUp has a model run once. The profile is written when the session closes.
+func warmUp(data []byte, o sessionOptions, m Model, once func(*network) error) error {
 	s, err := openORT(data, o)
 	if err != nil {
 		return err
 	}
-	if m.Task == TaskGeneric {
-		g, err := newGeneric(&network{model: m, provider: o.provider, session: s, pool: &pool{}})
-		if err == nil {
-			_, err = g.Run(g.sample())
-		}
-		return errors.Join(err, s.Close())
-	}
-	r, err := firstRunner(s, m)
+	n, err := newNetwork(m, o.provider, s)
 	if err == nil {
-		_, err = r.Run()
-		err = errors.Join(err, r.Close())
+		err = once(n)
 	}
 	return errors.Join(err, s.Close())
 }

@@ -149,7 +149,7 @@ func (p *pull) installed(at Pulled) (bool, error) {
 		return false, p.fail(at.Manifest+" is there and names another file", "Move it away", nil)
 	}
 	p.want = m.SHA256
-	model := Model{Manifest: m, Path: at.Path, folder: os.DirFS(p.Dir)}
+	model := newModel(m, os.DirFS(p.Dir), at.Path)
 	return model.Verify() == nil, nil // What is wrong or gone is fetched again.
 }
 

@@ -1,7 +1,6 @@
 package inference
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -20,136 +19,71 @@ type scored interface {
 // overshoot a little.
 const probable = 1.1
 
-// Try opens a model, checks it against its manifest, and runs it once. What is
-// wrong with the file, the manifest or what the model answers is an error of
-// kind model_missing that says what to do.
-func (r *Runtime) Try(m Model) error {
-	choice := Choice{}
-	switch m.Task {
-	case TaskDetect:
-		choice.Detect = &m
-	case TaskPose:
-		choice.Pose = &m
-	case TaskGeneric:
-		_, err := r.NewGeneric(m)
-		return err
-	default:
-		choice.Matte, choice.WantMatte = &m, true
-	}
-	_, err := r.NewAnalyser(choice)
-	return err
-}
-
 // rehearse runs a network's family over a drawn person and over black, once
 // for each manifest, so that a model whose answers do not fit is known before
 // the first frame of a job. It also warms the model up.
-func rehearse(task string, n *network, choice Choice) error {
-	key := fmt.Sprint(task, n.model.Manifest)
-	if n.pool.knows(key) {
-		return nil
-	}
+func rehearse(task string, n *network) error {
+	return n.once(fmt.Sprint(task, n.model.Manifest), func() error { return try(task, n) })
+}
+
+func try(task string, n *network) error {
 	peak, told := float32(0), false
-	watched := n.as(n.model)
-	trial := &Analyser{choice: choice}
-	watched.saw = func(out []tensor) {
+	var trial skills
+	watched := n.watched(func(out []tensor) {
 		if family, ok := trial.family().(scored); ok {
 			if p, ok := family.topScore(out); ok {
 				peak, told = max(peak, p), true
 			}
 		}
-	}
-	if err := trial.add(task, watched); err != nil {
+	})
+	trial, err := newSkills(task, watched)
+	if err != nil {
 		return err
 	}
 	for _, pic := range []picture{drawnPerson(), blackPicture()} {
-		if err := trial.runOnce(pic); err != nil {
-			return badAnswer(n.model, err)
+		if err := trial.see(pic, len(n.model.Points.Names)); err != nil {
+			return n.model.badAnswer(err)
 		}
 	}
 	switch {
 	case told && peak == 0:
 		return deadModel(n.model)
 	case told && peak > probable && !slices.Contains([]string{"heatmap", "simcc"}, n.model.Family):
-		return mismatch(n.model, "its scores reach %v, and 1 is the most that family %s gives: the layout of its output is another, or its export lacks the last step", peak, n.model.Family)
+		return n.model.mismatch("its scores reach %v, and 1 is the most that family %s gives: the layout of its output is another, or its export lacks the last step", peak, n.model.Family)
 	}
-	n.pool.learn(key)
 	return nil
 }
 
-// oddInput says what is wrong with the shape of a graph's input, given the one
-// of pictures; empty when nothing is that every family would stumble over.
-func oddInput(graph, picture []int64) string {
-	if slices.Contains(graph, 0) {
-		return fmt.Sprintf("the graph's input is %v: an axis was left at 0 by the export, which must give it a size or leave it open", graph)
-	}
-	if len(graph) != len(picture) {
-		return ""
-	}
-	channels := slices.Index(picture, 3)
-	if n := graph[channels]; (n == 1 || n == 2 || n == 4) && picture[channels] == 3 {
-		return fmt.Sprintf("the graph's input is %v, of %d channels, and this version feeds three (red, green and blue)", graph, n)
-	}
-	return ""
-}
-
-// family is the one that a trial was given.
-func (a *Analyser) family() any {
-	for _, f := range []any{a.people, a.pose, a.detect, a.matte} {
-		switch f := f.(type) {
-		case nil:
-		default:
+// family is the skill that is there.
+func (s skills) family() any {
+	for _, f := range []any{s.people, s.pose, s.detect, s.matte} {
+		if f != nil {
 			return f
 		}
 	}
 	return nil
 }
 
-// runOnce takes a picture through the family of a trial.
-func (a *Analyser) runOnce(pic picture) (err error) {
-	whole := rect{0, 0, float64(pic.width), float64(pic.height)}
+// see takes a picture through the skill; a pose has so many points.
+func (s skills) see(pic picture, points int) (err error) {
 	switch {
-	case a.people != nil:
-		_, err = a.people.spot(pic, nil)
-	case a.pose != nil:
-		err = a.pose.estimate(pic, whole, make([]keypoint, len(a.choice.Pose.Points.Names)))
-	case a.detect != nil:
-		_, err = a.detect.detect(pic)
-	case a.matte != nil:
-		w, h := a.matte.size(pic)
-		err = a.matte.cut(pic, make([]byte, w*h))
+	case s.people != nil:
+		_, err = s.people.spot(pic, nil)
+	case s.pose != nil:
+		err = s.pose.estimate(pic, pic.whole(), make([]keypoint, points))
+	case s.detect != nil:
+		_, err = s.detect.detect(pic)
+	case s.matte != nil:
+		w, h := s.matte.size(pic)
+		err = s.matte.cut(pic, make([]byte, w*h))
 	}
 	return err
-}
-
-// badAnswer makes of what went wrong in a trial that the model is to blame.
-func badAnswer(m Model, err error) error {
-	var typed *job.Error
-	if errors.As(err, &typed) && typed.Kind != job.Internal {
-		return err
-	}
-	return job.Fail(job.ModelMissing, "try model "+m.Name, m.Path, "it fails on a drawn picture", "Choose another model, export it anew, or try --provider cpu", err)
 }
 
 func deadModel(m Model) error {
 	return job.Fail(job.ModelMissing, "try model "+m.Name, m.Path,
 		"every score that it gives is 0, whatever the picture: it would never find anybody",
 		"Export it anew; in eight-bit exports, scores that share a scale with pixels are lost: keep the last layers in floating point", nil)
-}
-
-// knows tells whether a manifest was tried with the pool's session.
-func (p *pool) knows(key string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.tried[key]
-}
-
-func (p *pool) learn(key string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.tried == nil {
-		p.tried = map[string]bool{}
-	}
-	p.tried[key] = true
 }
 
 // blackPicture is what a video fades to.

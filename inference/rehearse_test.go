@@ -50,7 +50,7 @@ func TestModelsAreTriedAtTheStart(t *testing.T) {
 	} {
 		for name, f := range trialFamilies(value) {
 			file := graphFile{ir: 8, opset: 13, input: []int64{1, 3, 64, 64}, outputs: f.outputs}
-			err := r.Try(modelFile(t, file.encode(), f.task, f.family, f.rest))
+			err := Try(r, modelFile(t, file.encode(), f.task, f.family, f.rest))
 			if says == "" || value == 231 && (name == "heatmap" || name == "simcc") { // Theirs are no probabilities.
 				if err != nil {
 					t.Errorf("%s of %v: %v", name, value, err)
@@ -83,7 +83,7 @@ func TestOpenShapesAreTriedAtTheStart(t *testing.T) {
 			outputs[0].shape[1]++ // Maps may be of any size.
 		}
 		file := graphFile{ir: 8, opset: 13, input: []int64{1, 3, 64, 64}, outputs: outputs}
-		err := r.Try(modelFile(t, file.encode(), f.task, f.family, f.rest))
+		err := Try(r, modelFile(t, file.encode(), f.task, f.family, f.rest))
 		if typed := wantKind(t, err, job.ModelMissing); typed.Remedy == "" || !strings.Contains(err.Error(), "shape") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -99,7 +99,7 @@ func TestRealModelsAreTried(t *testing.T) {
 	}
 	r := openRuntime(t)
 	for _, m := range catalogue.List() {
-		err := r.Try(m)
+		err := Try(r, m)
 		if m.Name != "yolo11n-pose-broken" {
 			if err != nil {
 				t.Errorf("%s: %v", m.Name, err)
@@ -109,39 +109,9 @@ func TestRealModelsAreTried(t *testing.T) {
 		if typed := wantKind(t, err, job.ModelMissing); !strings.Contains(typed.Finding, "every score") {
 			t.Errorf("%s: %v", m.Name, err)
 		}
-		_, err = r.NewAnalyser(Choice{Pose: &m}) // what a worker does at its start
+		_, err = NewAnalyser(r, Choice{Pose: &m}) // what a worker does at its start
 		wantKind(t, err, job.ModelMissing)
 	}
-}
-
-// TestModelsAreTriedOnce wants a second job not to wait for a trial.
-func TestModelsAreTriedOnce(t *testing.T) {
-	f := trialFamilies(0.5)["matte"]
-	s := &fakeSession{
-		outputs: []TensorInfo{{"out", "float32", []int64{1, 1, 64, 64}}},
-	}
-	runs := 0
-	s.respond = func([]float32) ([]tensor, error) {
-		runs++
-		return []tensor{{"out", []int64{1, 1, 64, 64}, ones(64 * 64)}}, nil
-	}
-	n := fakeNetwork(t, modelOf(t, manifestOf("m", f.task, f.family, f.rest)), s)
-	for range 3 {
-		if err := rehearse(TaskMatte, n.as(n.model), Choice{}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if runs != 2 {
-		t.Errorf("%d runs, want one of each picture", runs)
-	}
-}
-
-func ones(n int) []float32 {
-	values := make([]float32, n)
-	for i := range values {
-		values[i] = 1
-	}
-	return values
 }
 
 // TestFilesThatAreNoModels wants each to be called what it is.
@@ -173,7 +143,7 @@ func TestFilesThatAreNoModels(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := modelFile(t, c.data, TaskMatte, "matte", matteInput)
-			for what, err := range map[string]error{"try": r.Try(m), "describe": describeOnly(r, m)} {
+			for what, err := range map[string]error{"try": Try(r, m), "describe": describeOnly(r, m)} {
 				if c.says == "" {
 					if err != nil {
 						t.Errorf("%s: %v", what, err)
@@ -192,7 +162,7 @@ func TestFilesThatAreNoModels(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(filepath.Dir(m.Path), "m.onnx.data"), make([]byte, 256), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Try(m); wantKind(t, err, job.ModelMissing) == nil || strings.Contains(err.Error(), "not beside it") {
+	if err := Try(r, m); wantKind(t, err, job.ModelMissing) == nil || strings.Contains(err.Error(), "not beside it") {
 		t.Errorf("got %v", err)
 	}
 	// Another file than the manifest's is called what it is before its hash is.
@@ -224,7 +194,7 @@ func TestInputsOfOtherPictures(t *testing.T) {
 	} {
 		for name, f := range trialFamilies(0.5) {
 			file := graphFile{ir: 8, opset: 13, input: input, outputs: f.outputs}
-			err := r.Try(modelFile(t, file.encode(), f.task, f.family, f.rest))
+			err := Try(r, modelFile(t, file.encode(), f.task, f.family, f.rest))
 			if typed := wantKind(t, err, job.ModelMissing); !strings.Contains(typed.Finding, says) || typed.Remedy == "" {
 				t.Errorf("%s with an input of %v: %v", name, input, err)
 			}

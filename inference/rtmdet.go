@@ -9,8 +9,7 @@ import "math"
 // logits, then for each of these a map of the ways from a cell's upper left
 // corner to the left, top, right and bottom of the box, in input pixels.
 type rtmdet struct {
-	network  *network
-	fill     filler
+	view
 	minScore float64
 	maxIoU   float64
 	person   int
@@ -21,9 +20,9 @@ type rtmdet struct {
 
 func newRTMDet(n *network) (*rtmdet, error) {
 	m := n.model
-	d := &rtmdet{network: n, fill: newFiller(m.Input), boxes: -1, labels: -1}
+	d := &rtmdet{view: viewOf(n), boxes: -1, labels: -1}
 	if m.Input.Fit != FitLetterboxTopLeft {
-		return nil, badManifest(m, wrongField("input.fit", "is %q, the family rtmdet needs %q", m.Input.Fit, FitLetterboxTopLeft))
+		return nil, m.badManifest(wrongField("input.fit", "is %q, the family rtmdet needs %q", m.Input.Fit, FitLetterboxTopLeft))
 	}
 	var err error
 	if d.person, err = m.personClass(); err != nil {
@@ -32,7 +31,7 @@ func newRTMDet(n *network) (*rtmdet, error) {
 	if d.minScore, d.maxIoU, err = m.thresholds(0.3, 0.6); err != nil {
 		return nil, err
 	}
-	_, outputs := n.session.Info()
+	_, outputs := n.info()
 	for i, o := range outputs {
 		switch {
 		case d.boxes < 0 && o.Type == "float32" && fits(o.Shape, []int64{1, -1, 5}):
@@ -51,7 +50,7 @@ func newRTMDet(n *network) (*rtmdet, error) {
 		}
 	}
 	if d.raw = d.isHead(shapes); !d.raw {
-		return nil, mismatch(m, "the graph's outputs are %v, the family rtmdet with %d classes gives float32[1 n 5] and int64[1 n], or for the strides 8, 16, 32 float32[1 %d h w] and then float32[1 4 h w]",
+		return nil, m.mismatch("the graph's outputs are %v, the family rtmdet with %d classes gives float32[1 n 5] and int64[1 n], or for the strides 8, 16, 32 float32[1 %d h w] and then float32[1 4 h w]",
 			outputs, len(m.Classes), len(m.Classes))
 	}
 	return d, nil
@@ -76,7 +75,7 @@ func (d *rtmdet) isHead(shapes [][]int64) bool {
 
 // detect finds the people in a frame, best first.
 func (d *rtmdet) detect(pic picture) ([]detection, error) {
-	return d.network.people(d.fill, pic, d.read)
+	return d.view.people(pic, d.read)
 }
 
 // read puts the people in the outputs, best first, into the worktop's candidates.
@@ -91,7 +90,7 @@ func (d *rtmdet) read(w *worktop, out []tensor) (err error) {
 
 func (d *rtmdet) readRows(boxes, labels tensor, found []candidate) ([]candidate, error) {
 	if !fits(boxes.shape, []int64{1, -1, 5}) || int64(len(labels.data)) != boxes.shape[1] {
-		return found, mismatch(d.network.model, "its outputs have the shapes %v and %v, want [1 n 5] and [1 n]", boxes.shape, labels.shape)
+		return found, d.network.model.mismatch("its outputs have the shapes %v and %v, want [1 n 5] and [1 n]", boxes.shape, labels.shape)
 	}
 	for i, label := range labels.data {
 		b := boxes.data[5*i : 5*i+5]
@@ -114,7 +113,7 @@ func (d *rtmdet) readHead(out []tensor, w *worktop) ([]candidate, error) {
 	}
 	found := w.candidates
 	if !d.isHead(w.shapes) {
-		return found, mismatch(d.network.model, "its outputs have the shapes %v, which are not those of the manifest's width, height and classes", w.shapes)
+		return found, d.network.model.mismatch("its outputs have the shapes %v, which are not those of the manifest's width, height and classes", w.shapes)
 	}
 	least := float32(math.Log(d.minScore / (1 - d.minScore)))
 	for i, stride := range strides {

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/motionmill/motionmill/job"
 )
@@ -47,18 +46,17 @@ type Config struct {
 // Runtime holds one session for each model and shares it between all jobs of
 // the process. It may be used from several goroutines.
 type Runtime struct {
-	config     Config
-	log        *slog.Logger
-	library    string
-	version    string
-	providers  []string // those to try, in order
-	gate       chan struct{}
-	dealt      atomic.Int64 // how often a device was dealt to an Analyser …
-	dealtSteps atomic.Int64 // … and to a Generic
+	config    Config
+	log       *slog.Logger
+	library   string
+	version   string
+	providers []string // those to try, in order
+	gate      chan struct{}
 
 	mu       sync.Mutex
 	closed   bool
 	networks map[string]*entry
+	dealt    map[string]int // how often a device was dealt, by user
 }
 
 // errNoSession is what a Runtime gives once it was closed.
@@ -88,7 +86,7 @@ func Open(cfg Config) (*Runtime, error) {
 		cfg.Memory = MemoryLimit() / 2
 	}
 	r := &Runtime{
-		config: cfg, log: cfg.Logger, networks: map[string]*entry{}, library: cfg.Library, gate: make(chan struct{}, cfg.Parallel),
+		config: cfg, log: cfg.Logger, networks: map[string]*entry{}, dealt: map[string]int{}, library: cfg.Library, gate: make(chan struct{}, cfg.Parallel),
 	}
 	if r.library == "" {
 		r.library = FindLibrary()
@@ -152,7 +150,7 @@ func (r *Runtime) Describe(m Model) (inputs, outputs []TensorInfo, err error) {
 	}
 	inputs, outputs, err = graphInfo(data)
 	if err != nil {
-		return nil, nil, unreadable(m, data, r.version, err)
+		return nil, nil, m.unreadable(data, r.version, err)
 	}
 	return inputs, outputs, nil
 }

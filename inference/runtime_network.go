@@ -3,14 +3,14 @@ package inference
 import (
 	"errors"
 	"fmt"
-	"sync/atomic"
 
 	"github.com/motionmill/motionmill/job"
 )
 
 // network returns the shared network of a model on a device, which is one of
 // Devices; it is made when the first job asks. The file is verified each time.
-func (r *Runtime) network(m Model, device int) (*network, error) {
+// A GPU has to prove itself by what once runs.
+func (r *Runtime) network(m Model, device int, once func(*network) error) (*network, error) {
 	data, err := m.load()
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func (r *Runtime) network(m Model, device int) (*network, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.network == nil {
-		if e.network, err = r.openNetwork(m, data, device); err != nil {
+		if e.network, err = r.openNetwork(m, data, device, once); err != nil {
 			return nil, err
 		}
 	}
@@ -39,10 +39,10 @@ func (r *Runtime) network(m Model, device int) (*network, error) {
 }
 
 // openNetwork makes the session of a model on the first provider that runs it.
-func (r *Runtime) openNetwork(m Model, data []byte, device int) (*network, error) {
+func (r *Runtime) openNetwork(m Model, data []byte, device int, once func(*network) error) (*network, error) {
 	var reasons error
 	for _, provider := range r.providers {
-		n, err := r.openOn(provider, m, data, device)
+		n, err := r.openOn(provider, m, data, device, once)
 		switch {
 		case err == nil:
 			if m.BuiltIn && m.Note != "" {
@@ -53,7 +53,7 @@ func (r *Runtime) openNetwork(m Model, data []byte, device int) (*network, error
 		case job.KindOf(err) == job.ModelMissing: // The model is to blame, wherever it runs.
 			return nil, err
 		case provider == ProviderCPU:
-			return nil, unreadable(m, data, r.version, err)
+			return nil, m.unreadable(data, r.version, err)
 		}
 		reasons = errors.Join(reasons, err)
 		r.log.Warn("inference provider not used", "provider", provider, "model", m.Name, "reason", err.Error())
@@ -63,7 +63,7 @@ func (r *Runtime) openNetwork(m Model, data []byte, device int) (*network, error
 
 // openOn makes the session of a model on one provider. A GPU's has to prove
 // that nodes of the graph run there.
-func (r *Runtime) openOn(provider string, m Model, data []byte, device int) (n *network, err error) {
+func (r *Runtime) openOn(provider string, m Model, data []byte, device int, once func(*network) error) (n *network, err error) {
 	options := sessionOptions{provider: provider, device: device, threads: r.threads(m)}
 	if provider == ProviderTensorRT {
 		options.cache = r.engineCache(m)
@@ -79,7 +79,7 @@ func (r *Runtime) openOn(provider string, m Model, data []byte, device int) (n *
 		if provider == ProviderCPU {
 			return nil
 		}
-		if n.nodes, err = proveProvider(data, options, m); err != nil {
+		if n.nodes, err = proveProvider(data, options, m, once); err != nil {
 			return errors.Join(err, s.Close())
 		}
 		return nil
@@ -104,8 +104,12 @@ func (r *Runtime) Devices() int {
 	return 1
 }
 
-// nextDevice deals out the devices in turn, so that jobs spread over them; dealt
-// counts how often it did.
-func (r *Runtime) nextDevice(dealt *atomic.Int64) int {
-	return int((dealt.Add(1) - 1) % int64(r.Devices()))
+// NextDevice deals out the devices in turn, so that jobs spread over them: to
+// each kind of user as if there were no other.
+func (r *Runtime) NextDevice(user string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	turn := r.dealt[user]
+	r.dealt[user]++
+	return turn % r.Devices()
 }

@@ -2,7 +2,6 @@ package inference
 
 import (
 	"bytes"
-	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -113,109 +112,6 @@ func TestProviders(t *testing.T) {
 	wantKind(t, err, job.GPUUnavailable)
 }
 
-// copyModel copies a model of the test data and its manifest into a folder.
-func copyModel(t *testing.T, name string) (dir string) {
-	t.Helper()
-	dir = t.TempDir()
-	for _, ext := range []string{".onnx", ".yaml"} {
-		data, err := os.ReadFile(testdata(t, "models", name+ext))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name+ext), data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
-func TestSessionsAreSharedAndFilesVerified(t *testing.T) {
-	dir := copyModel(t, "selfie_segmentation")
-	r := openRuntime(t)
-	choice, err := load(t, dir).Choose([]string{TaskMatte}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var sessions []session
-	for range 2 {
-		a, err := r.NewAnalyser(choice)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sessions = append(sessions, a.matte.(*matte).network.session)
-		if used := a.Used(); len(used) != 1 || used[0].Provider != ProviderCPU || used[0].Name != "selfie-256" {
-			t.Errorf("used are %+v", used)
-		}
-	}
-	if sessions[0] != sessions[1] {
-		t.Error("two jobs have a session each")
-	}
-	in, out, err := r.Describe(*choice.Matte)
-	if err != nil || len(in) != 1 || in[0].String() != "input_1:0 float32[1 256 256 3]" || len(out) != 1 {
-		t.Errorf("described as %v, %v, error %v", in, out, err)
-	}
-	file := filepath.Join(dir, "selfie_segmentation.onnx")
-	if err := os.WriteFile(file, []byte("altered"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	_, err = r.NewAnalyser(choice)
-	wantKind(t, err, job.ModelMissing)
-	if err := os.Remove(file); err != nil {
-		t.Fatal(err)
-	}
-	_, err = r.NewAnalyser(choice)
-	wantKind(t, err, job.ModelMissing)
-}
-
-func TestModelThatIsNoGraphOrAnother(t *testing.T) {
-	r := openRuntime(t)
-	dir := t.TempDir()
-	m := modelOf(t, manifestOf("m", "matte", "matte", matteInput))
-	m.folder = os.DirFS(dir)
-	// The SHA-256 of the bytes "x", and of a real model under a manifest that does not describe it.
-	m.SHA256 = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
-	if err := os.WriteFile(filepath.Join(dir, m.File), []byte("x"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	_, err := r.NewAnalyser(Choice{Matte: &m, WantMatte: true})
-	if typed := wantKind(t, err, job.ModelMissing); !strings.Contains(typed.Finding, "no ONNX file") {
-		t.Errorf("got %v", err)
-	}
-	selfie, err := load(t, testdata(t, "models")).Find("selfie-256")
-	if err != nil {
-		t.Fatal(err)
-	}
-	selfie.Input.Name = "picture"
-	_, err = r.NewAnalyser(Choice{Matte: &selfie, WantMatte: true})
-	if typed := wantKind(t, err, job.ModelMissing); !strings.Contains(typed.Finding, `"picture"`) {
-		t.Errorf("got %v", err)
-	}
-	unsupported, err := load(t, testdata(t, "models")).Find("movenet-lightning")
-	if err != nil {
-		t.Fatal(err)
-	}
-	unsupported.Family = "telepathy"
-	_, err = r.NewAnalyser(Choice{Pose: &unsupported})
-	wantKind(t, err, job.ModelMissing)
-}
-
-func TestClosedRuntimeGivesNoSession(t *testing.T) {
-	choice, err := load(t, testdata(t, "models")).Choose([]string{TaskMatte}, map[string]string{TaskMatte: "selfie-256"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := openRuntime(t)
-	if _, err := r.NewAnalyser(choice); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := r.NewAnalyser(choice); err == nil {
-		t.Error("a closed runtime gave a session")
-	}
-}
-
 // TestWarmUpProvesTheProvider lets ONNX Runtime's profiler say where a model ran.
 func TestWarmUpProvesTheProvider(t *testing.T) {
 	openRuntime(t)
@@ -223,11 +119,11 @@ func TestWarmUpProvesTheProvider(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := fs.ReadFile(m.folder, m.File)
+	data, err := m.load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	nodes, err := proveProvider(data, sessionOptions{provider: ProviderCPU, threads: 1}, m)
+	nodes, err := proveProvider(data, sessionOptions{provider: ProviderCPU, threads: 1}, m, (*network).runOnce)
 	if err != nil || nodes[ProviderCPU] == 0 || len(nodes) != 1 {
 		t.Errorf("the CPU is not proved: %v, %v", nodes, err)
 	}
@@ -243,5 +139,24 @@ func TestWarmUpProvesTheProvider(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]int{ProviderCUDA: 2, ProviderCPU: 1, ProviderTensorRT: 1}, nodes); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestSessionsAreShared(t *testing.T) {
+	m, err := load(t, testdata(t, "models")).Find("selfie-256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := openRuntime(t)
+	first, err := r.network(m, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := r.network(m, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.session != second.session {
+		t.Error("two jobs have a session each")
 	}
 }

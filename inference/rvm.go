@@ -5,15 +5,11 @@ import (
 	"fmt"
 	"math"
 	"slices"
-
-	"github.com/motionmill/motionmill/job"
 )
 
-// familyRVM is Robust Video Matting (Lin et al., WACV 2022), which remembers the
-// frames before: what it hands on goes back in with the next frame.
-const familyRVM = "rvm"
-
-// rvm is a model of that family, with the names of the reference's export.
+// rvm is the family of Robust Video Matting (Lin et al., WACV 2022), which remembers the
+// frames before: what it hands on goes back in with the next frame. The names are those
+// of the reference's export.
 type rvm struct {
 	network *network
 	open    bool    // the graph leaves the size open: it looks at frames as they are
@@ -25,20 +21,20 @@ type rvm struct {
 func newRVM(n *network) (*rvm, error) {
 	m := n.model
 	if m.Input.Fit == FitAffine {
-		return nil, badManifest(m, wrongField("input.fit", "is %q, the family rvm looks at the whole frame", m.Input.Fit))
+		return nil, m.badManifest(wrongField("input.fit", "is %q, the family rvm looks at the whole frame", m.Input.Fit))
 	}
 	if err := m.knownOptions("downsample_ratio"); err != nil {
-		return nil, badManifest(m, err)
+		return nil, m.badManifest(err)
 	}
 	r := &rvm{network: n}
 	var err error
 	if r.ratio, err = m.number("downsample_ratio", 0, 0.01, 1); err != nil {
-		return nil, badManifest(m, err)
+		return nil, m.badManifest(err)
 	}
-	inputs, outputs := n.session.Info()
+	inputs, outputs := n.info()
 	at := slices.IndexFunc(inputs, func(in TensorInfo) bool { return in.Name == m.Input.Name })
 	if at < 0 {
-		return nil, mismatch(m, "the graph's inputs are %v, the manifest says %q", inputs, m.Input.Name)
+		return nil, m.mismatch("the graph's inputs are %v, the manifest says %q", inputs, m.Input.Name)
 	}
 	if err := checkInput(m, inputs[at:at+1]); err != nil {
 		return nil, err
@@ -46,18 +42,18 @@ func newRVM(n *network) (*rvm, error) {
 	r.open = !isFixed(inputs[at].Shape)
 	for _, in := range inputs {
 		if in.Type != "float32" || !(in.Name == m.Input.Name || in.Name == "downsample_ratio" || isLoop(in.Name)) {
-			return nil, mismatch(m, "the family rvm has no input %v (it has src, r1i to r4i and downsample_ratio, float32)", in)
+			return nil, m.mismatch("the family rvm has no input %v (it has src, r1i to r4i and downsample_ratio, float32)", in)
 		}
 	}
 	for i := 1; i <= 4; i++ {
 		r.loops = append(r.loops, [2]string{fmt.Sprintf("r%do", i), fmt.Sprintf("r%di", i)})
 		if !named(inputs, r.loops[i-1][1]) || !named(outputs, r.loops[i-1][0]) {
-			return nil, mismatch(m, "the graph goes from %v to %v, the family rvm hands r1o to r4o on to r1i to r4i", inputs, outputs)
+			return nil, m.mismatch("the graph goes from %v to %v, the family rvm hands r1o to r4o on to r1i to r4i", inputs, outputs)
 		}
 	}
 	r.pha = slices.IndexFunc(outputs, func(out TensorInfo) bool { return out.Name == "pha" && out.Type == "float32" })
 	if r.pha < 0 {
-		return nil, mismatch(m, "the graph's outputs are %v, the family rvm gives float32 pha", outputs)
+		return nil, m.mismatch("the graph's outputs are %v, the family rvm gives float32 pha", outputs)
 	}
 	return r, nil
 }
@@ -118,71 +114,53 @@ type rvmVideo struct {
 	*rvm
 	in      Input
 	fill    filler
-	runner  runner // nil before the first frame
+	memory  *recurrent // nil before the first frame
 	scratch scratch
 }
 
 func (v *rvmVideo) ordered() bool { return true }
 
 func (v *rvmVideo) close() error {
-	if v.runner == nil {
+	if v.memory == nil {
 		return nil
 	}
-	return v.runner.Close()
+	return v.memory.close()
 }
 
 // cut writes the matte of the next frame into dst, grey8, of the size that size
 // gives; 255 is person.
 func (v *rvmVideo) cut(pic picture, dst []byte) error {
-	n := v.network
-	if v.runner == nil {
-		s, ok := n.session.(recurrentSession)
-		if !ok {
-			return job.Fail(job.Internal, "run model", n.model.Name, fmt.Sprintf("a session of %T hands nothing on", n.session), "", nil)
-		}
+	if v.memory == nil {
 		var err error
-		if v.runner, err = s.NewRecurrent(v.loopsOf(v.in)); err != nil {
-			return fmt.Errorf("prepare buffers of model %s: %w", n.model.Name, err)
+		if v.memory, err = v.network.recurrent(v.loopsOf(v.in)); err != nil {
+			return err
 		}
 	}
 	p := place(v.in, pic)
-	v.fill.fill(v.runner.Input(), pic, p, &v.scratch)
-	n.enter()
-	out, err := v.runner.Run()
-	n.leave()
-	if err != nil {
-		return n.refused(err)
-	}
-	for _, t := range out {
-		if !finite(t.data) {
-			return notFinite(n, t.name)
+	return v.memory.use(func(input []float32) {
+		v.fill.fill(input, pic, p, &v.scratch)
+	}, func(out []tensor) error {
+		pha := out[v.pha]
+		from, ok := mapOf(pha.shape)
+		if !ok || from.background != 0 || from.w != v.in.Width || from.h != v.in.Height {
+			return v.network.model.mismatch("its output pha has the shape %v, want the input's %d by %d", pha.shape, v.in.Width, v.in.Height)
 		}
-	}
-	if n.saw != nil {
-		n.saw(out)
-	}
-	pha := out[v.pha]
-	from, ok := mapOf(pha.shape)
-	if !ok || from.background != 0 || from.w != v.in.Width || from.h != v.in.Height {
-		return mismatch(n.model, "its output pha has the shape %v, want the input's %d by %d", pha.shape, v.in.Width, v.in.Height)
-	}
-	for y := range p.h {
-		row := pha.data[(p.y+y)*from.w+p.x:]
-		for x := range p.w {
-			dst[y*p.w+x] = grey(row[x])
+		for y := range p.h {
+			row := pha.data[(p.y+y)*from.w+p.x:]
+			for x := range p.w {
+				dst[y*p.w+x] = grey(row[x])
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
-// firstRunner is a runner for one run by itself of a model of any family.
-func firstRunner(s *ortSession, m Model) (runner, error) {
-	if m.Family != familyRVM {
-		return s.NewRunner(m.Input.Name, m.Input.shape())
-	}
-	r, err := newRVM(&network{model: m, session: s})
+// runOnce runs the model by itself, on zeros.
+func (r *rvm) runOnce() error {
+	memory, err := r.network.recurrent(r.loopsOf(r.network.model.Input))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return s.NewRecurrent(r.loopsOf(m.Input))
+	err = memory.use(func([]float32) {}, func([]tensor) error { return nil })
+	return errors.Join(err, memory.close())
 }

@@ -5,7 +5,6 @@ import (
 	"io"
 	"math"
 	"path/filepath"
-	"slices"
 	"sync"
 	"testing"
 
@@ -14,13 +13,14 @@ import (
 
 // recurrentAnalyser runs the hand-made model of testdata/recurrent, whose
 // answer depends on everything that it was handed on.
-func recurrentAnalyser(t *testing.T, r *Runtime) *Analyser {
+func recurrentAnalyser(t *testing.T, r *Runtime, options map[string]any) *Analyser {
 	t.Helper()
 	m, err := load(t, filepath.Join("testdata", "recurrent")).Find("recurrent")
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := r.NewAnalyser(Choice{Matte: &m, WantMatte: true})
+	m.Options = options
+	a, err := NewAnalyser(r, Choice{Matte: &m, WantMatte: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func mattesOf(t *testing.T, a *Analyser, frames [][]byte, parallel int, way Matt
 }
 
 func TestRVMRemembersAVideoInOrder(t *testing.T) {
-	a := recurrentAnalyser(t, openRuntime(t))
+	a := recurrentAnalyser(t, openRuntime(t), nil)
 	frames := recurrentFrames(16, 1)
 	want := remembered(frames, 1) // All of a picture so small.
 	for _, parallel := range []int{1, 2, 5} {
@@ -109,7 +109,7 @@ func TestRVMRemembersAVideoInOrder(t *testing.T) {
 }
 
 func TestRVMKeepsVideosApart(t *testing.T) {
-	a := recurrentAnalyser(t, openRuntime(t))
+	a := recurrentAnalyser(t, openRuntime(t), nil)
 	var group sync.WaitGroup
 	for seed := range byte(4) {
 		group.Go(func() {
@@ -121,23 +121,20 @@ func TestRVMKeepsVideosApart(t *testing.T) {
 }
 
 func TestRVMTellsTheRatioAndKnowsStills(t *testing.T) {
-	a := recurrentAnalyser(t, openRuntime(t))
+	a := recurrentAnalyser(t, openRuntime(t), nil)
 	frames := recurrentFrames(1, 3)
 	matte, w, h, err := a.CutOut(Still{Pix: frames[0], Width: recurrentWidth, Height: recurrentHeight})
 	if err != nil || w != recurrentWidth || h != recurrentHeight {
 		t.Fatalf("%dx%d, error %v", w, h, err)
 	}
 	sameMattes(t, "still", [][]byte{matte}, remembered(frames, 1))
-	a.matte.(*rvm).ratio = 0.25
+	a = recurrentAnalyser(t, openRuntime(t), map[string]any{"downsample_ratio": 0.25})
 	sameMattes(t, "ratio 0.25", mattesOf(t, a, recurrentFrames(6, 3), 2, Matting{}), remembered(recurrentFrames(6, 3), 0.25))
-	if got := (&rvm{}).loopsOf(Input{Width: 640, Height: 1024}).constants[0].Data.([]float32)[0]; got != 0.5 {
-		t.Errorf("the ratio for 1024 px is %v, want 0.5", got)
-	}
 }
 
 // A video that is cut off must give back what it remembered.
 func TestRVMStopsInTheMiddle(t *testing.T) {
-	a := recurrentAnalyser(t, openRuntime(t))
+	a := recurrentAnalyser(t, openRuntime(t), nil)
 	frames := recurrentFrames(8, 2)
 	v := Video{Width: 32, Height: 24, FrameWidth: 32, FrameHeight: 24, Parallel: 3}
 	i := -1
@@ -171,9 +168,23 @@ func TestRVMFreesWhatItRemembers(t *testing.T) {
 		}
 		return []tensor{pha}, nil
 	}}
+	s.inputs = []TensorInfo{{Name: "src", Type: "float32", Shape: []int64{1, 3, 24, 32}}}
+	s.outputs = []TensorInfo{{Name: "pha", Type: "float32", Shape: pha.shape}}
+	for _, i := range []string{"1", "2", "3", "4"} {
+		open := []int64{-1, -1, -1, -1}
+		s.inputs = append(s.inputs, TensorInfo{Name: "r" + i + "i", Type: "float32", Shape: open})
+		s.outputs = append(s.outputs, TensorInfo{Name: "r" + i + "o", Type: "float32", Shape: open})
+	}
 	m := modelOf(t, manifestOf("m", "matte", "rvm", "input: {name: src, width: 32, height: 24, fit: stretch}\n"))
-	n := &network{model: m, provider: ProviderCPU, session: remembering{s}, pool: &pool{}}
-	a := &Analyser{choice: Choice{Matte: &m, WantMatte: true}, matte: &rvm{network: n}}
+	n, err := newNetwork(m, ProviderCPU, remembering{s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	able, err := newSkills(TaskMatte, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &Analyser{choice: Choice{Matte: &m, WantMatte: true}, matte: able.matte}
 	for range 3 {
 		mattesOf(t, a, recurrentFrames(5, 1), 2, Matting{})
 	}
@@ -182,46 +193,35 @@ func TestRVMFreesWhatItRemembers(t *testing.T) {
 	}
 	failing = true
 	v := Video{Width: 32, Height: 24, FrameWidth: 32, FrameHeight: 24}
-	_, err := a.Analyse(context.Background(), v, func([]byte) (int, float64, error) { return 0, 0, nil }, func(Result) error { return nil })
+	_, err = a.Analyse(context.Background(), v, func([]byte) (int, float64, error) { return 0, 0, nil }, func(Result) error { return nil })
 	wantKind(t, err, job.Internal)
 	if s.runners != 4 || s.closed != 4 {
 		t.Errorf("after one that failed, %d runners were made and %d closed", s.runners, s.closed)
 	}
 }
 
-func TestRVMRefuses(t *testing.T) {
-	tensorOf := func(name string, shape ...int64) TensorInfo { return TensorInfo{name, "float32", shape} }
-	inputs := []TensorInfo{tensorOf("src", -1, 3, -1, -1), tensorOf("downsample_ratio", 1)}
-	outputs := []TensorInfo{tensorOf("fgr", -1, 3, -1, -1), tensorOf("pha", -1, 1, -1, -1)}
-	for _, i := range []string{"1", "2", "3", "4"} {
-		inputs = append(inputs, tensorOf("r"+i+"i", -1, -1, -1, -1))
-		outputs = append(outputs, tensorOf("r"+i+"o", -1, -1, -1, -1))
+func TestDraftOfRVM(t *testing.T) {
+	r := openRuntime(t)
+	m, err := FileModel("testdata/recurrent/recurrent.onnx")
+	if err != nil {
+		t.Fatal(err)
 	}
-	half := slices.Clone(inputs)
-	half[3].Type = "float16"
-	for name, c := range map[string]struct {
-		input           string
-		inputs, outputs []TensorInfo
-	}{
-		"affine":         {"fit: affine", inputs, outputs},
-		"unknown option": {"fit: stretch}\noptions: {short_side: 3", inputs, outputs},
-		"no such ratio":  {"fit: stretch}\noptions: {downsample_ratio: 2", inputs, outputs},
-		"no src":         {"fit: stretch", inputs[1:], outputs},
-		"no r4i":         {"fit: stretch", inputs[:5], outputs},
-		"no r4o":         {"fit: stretch", inputs, outputs[:5]},
-		"no pha":         {"fit: stretch", inputs, append(slices.Clone(outputs[2:]), outputs[0])},
-		"one more":       {"fit: stretch", append(slices.Clone(inputs), tensorOf("r5i", -1)), outputs},
-		"half":           {"fit: stretch", half, outputs},
-		"grey":           {"fit: stretch", append([]TensorInfo{tensorOf("src", -1, 1, -1, -1)}, inputs[1:]...), outputs},
-	} {
-		t.Run(name, func(t *testing.T) {
-			m := modelOf(t, manifestOf("m", "matte", "rvm", "input: {name: src, width: 64, height: 32, "+c.input+"}\n"))
-			_, err := newRVM(fakeNetwork(t, m, &fakeSession{inputs: c.inputs, outputs: c.outputs}))
-			wantKind(t, err, job.ModelMissing)
-		})
+	inputs, outputs, err := r.Describe(m)
+	if err != nil {
+		t.Fatal(err)
 	}
-	m := modelOf(t, manifestOf("m", "matte", "rvm", "input: {name: src, width: 64, height: 32, fit: stretch}\n"))
-	if _, err := newRVM(fakeNetwork(t, m, &fakeSession{inputs: inputs, outputs: outputs})); err != nil {
-		t.Error(err)
+	text, ok := Draft(m, inputs, outputs)
+	if !ok {
+		t.Fatalf("no draft of %v, %v", inputs, outputs)
 	}
+	drafted := m
+	if drafted.Manifest, err = ParseManifest([]byte(text)); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	a, err := NewAnalyser(r, Choice{Matte: &drafted, WantMatte: true})
+	if err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	frames := recurrentFrames(3, 1)
+	sameMattes(t, "drafted", mattesOf(t, a, frames, 1, Matting{}), remembered(frames, 1))
 }

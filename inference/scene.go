@@ -12,11 +12,21 @@ const (
 	PeopleAll     = "all"     // everybody
 )
 
-// The default of Video.DetectEvery. Somebody new is seen at the next look only.
+// After how many frames the detector looks again by default. Somebody new is seen
+// at the next look only.
 const (
 	detectEvery       = 31
 	detectEveryForAll = 11
 )
+
+// DetectEvery is after how many frames the detector looks for people again where
+// nothing else is said.
+func DetectEvery(people string) int {
+	if people == PeopleAll {
+		return detectEveryForAll
+	}
+	return detectEvery
+}
 
 // mostPeople is how many are followed at once when all are.
 const mostPeople = 20
@@ -31,12 +41,14 @@ type following struct {
 	pair          func(rows, columns int, least float64, value func(row, column int) float64) []int
 }
 
-func newFollowing(v Video) following {
+// newFollowing is for frames of w by h px. The detector looks for people again
+// after detectEvery frames although nobody was lost.
+func newFollowing(people string, detectEvery, w, h int) following {
 	f := following{
-		people: v.People, limit: 1, detectEvery: v.DetectEvery, width: float64(v.FrameWidth), height: float64(v.FrameHeight),
+		people: people, limit: 1, detectEvery: detectEvery, width: float64(w), height: float64(h),
 		likeness: byMotion, pair: pair,
 	}
-	if v.People == PeopleAll {
+	if people == PeopleAll {
 		f.limit = mostPeople
 	}
 	return f
@@ -48,6 +60,12 @@ func newFollowing(v Video) following {
 func (g following) due(frame int) bool {
 	turn := frame / g.detectEvery
 	return frame%g.detectEvery == (turn*g.detectEvery+turn)%2
+}
+
+// searches tells whether the detector looks at a frame, at time t in seconds, of
+// which before is known.
+func (g following) searches(frame int, before scene, t float64) bool {
+	return g.due(frame) || frame%lookAgain == 0 && before.uncertain(g, t)
 }
 
 // order is negative when the person in box a is to be followed before the one in b.

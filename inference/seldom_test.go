@@ -34,7 +34,7 @@ type seldom struct {
 }
 
 func detectSeldom(tb testing.TB, limit int) (s seldom) {
-	v, all, _ := dance(tb, limit)
+	v, all, _ := danced(tb, limit)
 	a := analyserOf(tb, openRuntime(tb), []string{TaskPose}, map[string]string{TaskDetect: "yolox-nano", TaskPose: "tinypose-256x192"})
 	v.Parallel = 2
 	var results [2][]Result

@@ -5,28 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/motionmill/motionmill/job"
 )
-
-// TensorInfo describes one input or output of a graph.
-type TensorInfo struct {
-	Name string
-	Type string // float32, int64, … ; "other" for what this package never reads
-	// Shape holds the dimensions; -1 is one that the graph leaves open.
-	Shape []int64
-}
-
-// String gives "name float32[1 3 256 192]".
-func (t TensorInfo) String() string { return fmt.Sprintf("%s %s%v", t.Name, t.Type, t.Shape) }
-
-// tensor is an output of one run. Integers come as floats.
-type tensor struct {
-	name  string
-	shape []int64
-	data  []float32
-}
 
 // session is a graph that is ready to run. It may be used from several
 // goroutines at once, each with a runner of its own.
@@ -60,28 +41,12 @@ type network struct {
 	pictures int                // in a run; 0 is one
 }
 
-// pool holds lanes that no one is using.
-type pool struct {
-	mu    sync.Mutex
-	free  []*lane
-	tried map[string]bool // by manifest: what was rehearsed
-	many  map[int]*pool   // for runs of so many pictures
-}
-
-// lane is a runner with the memory that filling its input needs.
-type lane struct {
-	runner  runner
-	scratch scratch
-	worktop worktop
-	average resampler
-}
-
 func newNetwork(m Model, provider string, s session) (*network, error) {
 	inputs, _ := s.Info()
 	if at := slices.IndexFunc(inputs, func(in TensorInfo) bool { return in.Name == m.Input.Name }); at >= 0 && m.Input.Type == "" {
 		m.Input.Type = inputs[at].Type
 	}
-	if m.Task != TaskGeneric && m.Family != familyRVM { // They compare all inputs themselves.
+	if m.TakesOnlyPictures() { // Others compare all inputs themselves.
 		if err := checkInput(m, inputs); err != nil {
 			return nil, err
 		}
@@ -106,45 +71,42 @@ func (n *network) used() UsedModel {
 // checkInput compares what the manifest says of the input with the graph.
 func checkInput(m Model, inputs []TensorInfo) error {
 	if len(inputs) != 1 {
-		return mismatch(m, "the graph has %d inputs %v, this version feeds exactly one", len(inputs), inputs)
+		return m.mismatch("the graph has %d inputs %v, this version feeds exactly one", len(inputs), inputs)
 	}
 	in := inputs[0]
 	if in.Name != m.Input.Name {
-		return mismatch(m, "the graph's input is named %q, the manifest says %q", in.Name, m.Input.Name)
+		return m.mismatch("the graph's input is named %q, the manifest says %q", in.Name, m.Input.Name)
 	}
 	if !slices.Contains(inputTypes(), in.Type) {
-		return mismatch(m, "the graph's input is of %s, this version feeds %s", in.Type, strings.Join(inputTypes(), ", "))
+		return m.mismatch("the graph's input is of %s, this version feeds %s", in.Type, strings.Join(inputTypes(), ", "))
 	}
 	if in.Type != m.Input.Type {
-		return mismatch(m, "the graph's input is of %s, the manifest says %s", in.Type, m.Input.Type)
+		return m.mismatch("the graph's input is of %s, the manifest says %s", in.Type, m.Input.Type)
 	}
 	want := m.Input.shape()
 	if finding := oddInput(in.Shape, want); finding != "" {
-		return mismatch(m, "%s", finding)
+		return m.mismatch("%s", finding)
 	}
 	if !fits(in.Shape, want) {
-		return mismatch(m, "the graph's input is %v, the manifest's width, height and layout give %v", in.Shape, want)
+		return m.mismatch("the graph's input is %v, the manifest's width, height and layout give %v", in.Shape, want)
 	}
 	return nil
 }
 
-// fits tells whether a shape satisfies a graph's, in which -1 is any.
-func fits(graph, shape []int64) bool {
-	if len(graph) != len(shape) {
-		return false
+// oddInput says what is wrong with the shape of a graph's input, given the one
+// of pictures; empty when nothing is that every family would stumble over.
+func oddInput(graph, picture []int64) string {
+	if slices.Contains(graph, 0) {
+		return fmt.Sprintf("the graph's input is %v: an axis was left at 0 by the export, which must give it a size or leave it open", graph)
 	}
-	for i := range graph {
-		if graph[i] >= 0 && shape[i] >= 0 && graph[i] != shape[i] {
-			return false
-		}
+	if len(graph) != len(picture) {
+		return ""
 	}
-	return true
-}
-
-// mismatch says that a model file is not what its manifest claims.
-func mismatch(m Model, format string, args ...any) error {
-	return job.Fail(job.ModelMissing, "open model "+m.Name, m.Path, fmt.Sprintf(format, args...),
-		"Correct the manifest, or choose another model", nil)
+	channels := slices.Index(picture, 3)
+	if n := graph[channels]; (n == 1 || n == 2 || n == 4) && picture[channels] == 3 {
+		return fmt.Sprintf("the graph's input is %v, of %d channels, and this version feeds three (red, green and blue)", graph, n)
+	}
+	return ""
 }
 
 // use runs the network once: fill writes the input, read takes the outputs,
@@ -158,19 +120,87 @@ func (n *network) use(fill func(*lane), read func([]tensor) error) error {
 	}
 	defer n.pool.give(l)
 	fill(l)
-	out, err := l.runner.Run()
+	return n.run(l.runner, read)
+}
+
+// run runs what was filled. A run that is refused, or that gives what is no
+// number, is an error.
+func (n *network) run(r runner, read func([]tensor) error) error {
+	out, err := r.Run()
 	if err != nil {
 		return n.refused(err)
 	}
 	for _, t := range out {
 		if !finite(t.data) {
-			return notFinite(n, t.name)
+			return n.notFinite(t.name)
 		}
 	}
 	if n.saw != nil {
 		n.saw(out)
 	}
 	return read(out)
+}
+
+// runOnce runs the network by itself, on zeros.
+func (n *network) runOnce() error {
+	r, err := n.session.NewRunner(n.model.Input.Name, n.model.Input.shape())
+	if err != nil {
+		return err
+	}
+	_, err = r.Run()
+	return errors.Join(err, r.Close())
+}
+
+// call runs the network once on inputs of any type and shape, in the graph's
+// order, and returns copies of all outputs.
+func (n *network) call(inputs []Array) ([]Array, error) {
+	n.enter()
+	outputs, err := n.session.Call(inputs)
+	n.leave()
+	if err != nil {
+		return nil, n.refused(err)
+	}
+	for _, out := range outputs {
+		if !finiteArray(out) {
+			return nil, n.notFinite(out.Name)
+		}
+	}
+	return outputs, nil
+}
+
+// info gives the graph's inputs, and its outputs as runs give them.
+func (n *network) info() (inputs, outputs []TensorInfo) { return n.session.Info() }
+
+// watched is the same network, with saw shown the outputs of every run.
+func (n *network) watched(saw func(out []tensor)) *network {
+	seen := n.as(n.model)
+	seen.saw = saw
+	return seen
+}
+
+// apart is the same network for another input, with buffers of its own, which
+// drain frees.
+func (n *network) apart(in Input) *network {
+	m := n.model
+	m.Input = in
+	own := n.as(m)
+	own.pool, own.saw = &pool{}, n.saw
+	return own
+}
+
+// drain frees the buffers that no run uses.
+func (n *network) drain() error { return n.pool.drain() }
+
+// once runs f unless it has succeeded for that key before, with this session.
+func (n *network) once(key string, f func() error) error {
+	if n.pool.knows(key) {
+		return nil
+	}
+	err := f()
+	if err == nil {
+		n.pool.learn(key)
+	}
+	return err
 }
 
 // enter waits for a turn among all inferences of the process, which leave ends.
@@ -211,41 +241,14 @@ func (n *network) acquire() (*lane, error) {
 	return &lane{runner: r}, nil
 }
 
-func (p *pool) take() *lane {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	last := len(p.free) - 1
-	if last < 0 {
-		return nil
-	}
-	l := p.free[last]
-	p.free = p.free[:last]
-	return l
-}
-
-func (p *pool) give(l *lane) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.free = append(p.free, l)
-}
-
 // close frees the runners and the session. No run may be under way.
 func (n *network) close() error {
 	return errors.Join(n.pool.drain(), n.session.Close())
 }
 
-// finite tells whether no value is NaN or infinite: v-v is 0 for all others.
-func finite(values []float32) bool {
-	var a, b, c, d float32
-	for len(values) >= 4 {
-		a += values[0] - values[0]
-		b += values[1] - values[1]
-		c += values[2] - values[2]
-		d += values[3] - values[3]
-		values = values[4:]
-	}
-	for _, v := range values {
-		a += v - v
-	}
-	return a+b+c+d == 0
+// notFinite says that an output is no number.
+func (n *network) notFinite(output string) error {
+	return job.Fail(job.Internal, "run model", n.model.Name,
+		fmt.Sprintf("the output %s holds NaN or infinity (on %s)", output, n.provider),
+		"Choose another model, or try --provider cpu", nil)
 }

@@ -6,8 +6,7 @@ import "math"
 // each point two rows of likelihood come out, one along each axis, in steps of
 // a fraction of an input pixel. After MMPose, codecs/simcc_label.py.
 type simcc struct {
-	network  *network
-	fill     filler
+	view
 	boxScale float64
 	split    float64 // steps of a row to one input px
 	mean     bool    // the score is the mean of both rows' maxima, not the lower
@@ -20,14 +19,14 @@ type simcc struct {
 
 func newSimCC(n *network) (*simcc, error) {
 	m := n.model
-	s := &simcc{network: n, fill: newFiller(m.Input), points: len(m.Points.Names), x: 0, y: 1}
+	s := &simcc{view: viewOf(n), points: len(m.Points.Names), x: 0, y: 1}
 	if m.Input.Fit != FitAffine {
-		return nil, badManifest(m, wrongField("input.fit", "is %q, the family simcc needs %q", m.Input.Fit, FitAffine))
+		return nil, m.badManifest(wrongField("input.fit", "is %q, the family simcc needs %q", m.Input.Fit, FitAffine))
 	}
 	if err := s.options(); err != nil {
-		return nil, badManifest(m, err)
+		return nil, m.badManifest(err)
 	}
-	_, outputs := n.session.Info()
+	_, outputs := n.info()
 	for i, o := range outputs {
 		switch o.Name {
 		case "simcc_x":
@@ -40,7 +39,7 @@ func newSimCC(n *network) (*simcc, error) {
 	s.shapeX, s.shapeY = row(s.fill.width), row(s.fill.height)
 	if len(outputs) < 2 || s.x == s.y || outputs[s.x].Type != "float32" || outputs[s.y].Type != "float32" ||
 		!fits(outputs[s.x].Shape, s.shapeX) || !fits(outputs[s.y].Shape, s.shapeY) {
-		return nil, mismatch(m, "the graph's outputs are %v, the family simcc with %d keypoints and split %v gives float32%v and float32%v",
+		return nil, m.mismatch("the graph's outputs are %v, the family simcc with %d keypoints and split %v gives float32%v and float32%v",
 			outputs, s.points, s.split, s.shapeX, s.shapeY)
 	}
 	return s, nil
@@ -72,12 +71,10 @@ func (s *simcc) minimum() float64 { return s.minScore }
 // writes them into points, which must have one place for each.
 func (s *simcc) estimate(pic picture, box rect, points []keypoint) error {
 	area, place := s.aim(box)
-	return s.network.use(func(l *lane) {
-		s.fill.fill(l.runner.Input(), pic, place, &l.scratch)
-	}, func(out []tensor) error { return s.read(out, area, points) })
+	return s.look(pic, place, func(out []tensor) error { return s.read(out, area, points) })
 }
 
-func (s *simcc) parts() (*network, filler) { return s.network, s.fill }
+func (s *simcc) parts() view { return s.view }
 
 // aim gives the area of the frame that is seen for a box, and how it is laid into the input.
 func (s *simcc) aim(box rect) (area rect, place placement) {
@@ -88,7 +85,7 @@ func (s *simcc) aim(box rect) (area rect, place placement) {
 // read takes the points of one person, who was seen in an area, from the outputs.
 func (s *simcc) read(out []tensor, area rect, points []keypoint) error {
 	if !fits(out[s.x].shape, s.shapeX) || !fits(out[s.y].shape, s.shapeY) || len(points) != s.points {
-		return mismatch(s.network.model, "its outputs have the shapes %v and %v, want %v and %v",
+		return s.network.model.mismatch("its outputs have the shapes %v and %v, want %v and %v",
 			out[s.x].shape, out[s.y].shape, s.shapeX, s.shapeY)
 	}
 	cols, rows := int(s.shapeX[2]), int(s.shapeY[2])

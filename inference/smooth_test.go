@@ -86,15 +86,6 @@ func TestSmoothIsThereWhenAMoveBegins(t *testing.T) {
 	}
 }
 
-// jitter is the root of the mean square of steps.
-func jitter(xs []float64) float64 {
-	sum := 0.0
-	for i := range xs[1:] {
-		sum += (xs[i+1] - xs[i]) * (xs[i+1] - xs[i])
-	}
-	return math.Sqrt(sum / float64(len(xs)-1))
-}
-
 func TestSmoothDoesNotLagInFastMoves(t *testing.T) {
 	// A hand that crosses three body heights a second is at most a sixth of a frame's way behind.
 	const speed, fps = 1200.0, 30.0

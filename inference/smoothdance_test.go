@@ -1,7 +1,6 @@
 package inference
 
 import (
-	"math"
 	"math/rand/v2"
 	"testing"
 )
@@ -27,33 +26,11 @@ func paths(results []Result) (smoothed, raw [][]float64) {
 	return smoothed, raw
 }
 
-// lagOf is by how many frames paths come after others: the shift, in
-// twentieths of a frame, at which they differ least.
-func lagOf(paths, others [][]float64) float64 {
-	best, least := 0.0, math.Inf(1)
-	for step := -20; step <= 60; step++ {
-		shift, sum := float64(step)/20, 0.0
-		for k, path := range paths {
-			for i := 4; i < len(path)-4; i++ {
-				at := float64(i) - shift
-				low := int(math.Floor(at))
-				part := at - float64(low)
-				d := path[i] - (others[k][low]*(1-part) + others[k][low+1]*part)
-				sum += d * d
-			}
-		}
-		if sum < least {
-			best, least = shift, sum
-		}
-	}
-	return best
-}
-
 // TestSmoothOnTheDance measures smoothing on real footage: how far it lags
 // behind a dancer, and how much calmer it makes one who stands still, which is a
 // frame of the video again and again with the noise of a camera.
 func TestSmoothOnTheDance(t *testing.T) {
-	v, all, _ := dance(t, danceFrames)
+	v, all, _ := danced(t, danceFrames)
 	a := analyserOf(t, openRuntime(t), []string{TaskPose}, realNames())
 	results, _ := analyse(t, a, v, all, 30)
 	smoothed, raw := paths(results)

@@ -15,8 +15,6 @@ const (
 	boxMargin = 0.15
 	// boxPoints is the least number of points that make a person.
 	boxPoints = 4
-	// defaultMinScore is the mean score below which a pose is taken for nobody.
-	defaultMinScore = 0.2
 	// samePerson is the overlap from which two boxes can be the same person.
 	samePerson = 0.2
 	// elsewhere is the overlap below which a box is at another place.
@@ -114,6 +112,11 @@ func observe(points []keypoint, minScore float64, w, h int) (o observation, ok b
 	o.box = box.grow(boxMargin).within(float64(w), float64(h))
 	const smallest = 8 // px: less is not a person that points can be told apart on
 	return o, o.score >= minScore && n >= boxPoints && max(o.box.w, o.box.h) >= smallest && min(o.box.w, o.box.h) > 1
+}
+
+// spotted is somebody whom a model found by itself, of whatever score.
+func spotted(p person) observation {
+	return observation{sought: true, points: p.points, score: meanScore(p.points), box: p.box}
 }
 
 func meanScore(points []keypoint) float64 {

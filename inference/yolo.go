@@ -4,9 +4,8 @@ import "slices"
 
 // yolo is the detector family of YOLOv8, YOLO11 and their like.
 type yolo struct {
-	network *network
-	fill    filler
-	reader  yoloReader
+	view
+	reader yoloReader
 }
 
 func newYOLO(n *network) (*yolo, error) {
@@ -14,12 +13,12 @@ func newYOLO(n *network) (*yolo, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &yolo{network: n, fill: newFiller(n.model.Input), reader: reader}, nil
+	return &yolo{view: viewOf(n), reader: reader}, nil
 }
 
 // detect finds the people in a frame, best first.
 func (d *yolo) detect(pic picture) ([]detection, error) {
-	return d.network.people(d.fill, pic, d.reader.into)
+	return d.view.people(pic, d.reader.into)
 }
 
 // back brings what was found in the input to the picture.
@@ -61,7 +60,7 @@ func newYOLOReader(n *network, further int) (yoloReader, error) {
 	m := n.model
 	r := yoloReader{model: m, classes: len(m.Classes), further: further, boxes: -1, labels: -1}
 	if m.Input.Fit == FitAffine {
-		return r, badManifest(m, wrongField("input.fit", "is %q, the family %s looks at the whole frame", m.Input.Fit, m.Family))
+		return r, m.badManifest(wrongField("input.fit", "is %q, the family %s looks at the whole frame", m.Input.Fit, m.Family))
 	}
 	var err error
 	if r.person, err = m.personClass(); err != nil {
@@ -70,7 +69,7 @@ func newYOLOReader(n *network, further int) (yoloReader, error) {
 	if r.minScore, r.maxIoU, err = m.thresholds(0.25, 0.7); err != nil {
 		return r, err
 	}
-	_, outputs := n.session.Info()
+	_, outputs := n.info()
 	for i, o := range outputs {
 		switch {
 		case r.boxes < 0 && o.Type == "float32" && (fits(o.Shape, r.raw()) || fits(o.Shape, r.endToEnd()) || fits(o.Shape, r.rows())):
@@ -80,7 +79,7 @@ func newYOLOReader(n *network, further int) (yoloReader, error) {
 		}
 	}
 	if r.boxes < 0 {
-		return r, mismatch(m, "the graph's outputs are %v, the family %s with %d classes gives float32%v, or %v where doubles are suppressed inside (-1 is any number)",
+		return r, m.mismatch("the graph's outputs are %v, the family %s with %d classes gives float32%v, or %v where doubles are suppressed inside (-1 is any number)",
 			outputs, m.Family, r.classes, r.raw(), r.endToEnd())
 	}
 	return r, nil
@@ -108,7 +107,7 @@ func (r yoloReader) layout(shape []int64) (raw, rows bool, err error) {
 	case fits(shape, r.rows()):
 		return false, true, nil
 	default:
-		return false, false, mismatch(r.model, "its output has the shape %v, want %v or %v", shape, r.raw(), r.endToEnd())
+		return false, false, r.model.mismatch("its output has the shape %v, want %v or %v", shape, r.raw(), r.endToEnd())
 	}
 }
 

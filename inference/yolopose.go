@@ -6,8 +6,7 @@ package inference
 // in it, or an end-to-end export: a row for each person (left, top, right,
 // bottom, score, class, then the points). All are input pixels.
 type yoloPose struct {
-	network  *network
-	fill     filler
+	view
 	minScore float64
 	maxIoU   float64
 	points   int
@@ -17,18 +16,18 @@ type yoloPose struct {
 
 func newYOLOPose(n *network) (*yoloPose, error) {
 	m := n.model
-	p := &yoloPose{network: n, fill: newFiller(m.Input), points: len(m.Points.Names)}
+	p := &yoloPose{view: viewOf(n), points: len(m.Points.Names)}
 	if m.Input.Fit != FitLetterboxCentre {
-		return nil, badManifest(m, wrongField("input.fit", "is %q, the family yolo-pose needs %q", m.Input.Fit, FitLetterboxCentre))
+		return nil, m.badManifest(wrongField("input.fit", "is %q, the family yolo-pose needs %q", m.Input.Fit, FitLetterboxCentre))
 	}
 	var err error
 	if p.minScore, p.maxIoU, err = m.thresholds(0.25, 0.7); err != nil {
 		return nil, err
 	}
-	_, outputs := n.session.Info()
+	_, outputs := n.info()
 	p.raw, p.endToEnd = []int64{1, int64(5 + 3*p.points), -1}, []int64{1, -1, int64(6 + 3*p.points)}
 	if len(outputs) == 0 || outputs[0].Type != "float32" || !fits(outputs[0].Shape, p.raw) && !fits(outputs[0].Shape, p.endToEnd) {
-		return nil, mismatch(m, "the graph's outputs are %v, the family yolo-pose with %d keypoints gives float32[1 %d n] or float32[1 n %d] first",
+		return nil, m.mismatch("the graph's outputs are %v, the family yolo-pose with %d keypoints gives float32[1 %d n] or float32[1 n %d] first",
 			outputs, p.points, p.raw[1], p.endToEnd[2])
 	}
 	return p, nil
@@ -44,26 +43,22 @@ type candidate struct {
 func (p *yoloPose) spot(pic picture, into []person) ([]person, error) {
 	place := letterbox(pic, p.fill.width, p.fill.height, true)
 	people := into[:0]
-	var memory *scratch
-	err := p.network.use(func(l *lane) {
-		memory = &l.scratch
-		p.fill.fill(l.runner.Input(), pic, place, memory)
-	}, func(out []tensor) error {
+	err := p.examine(pic, place, func(w *worktop, out []tensor) error {
 		data, shape := out[0].data, out[0].shape
 		first, step := 0, 0 // a candidate's first point, and from one of its numbers to the next
-		found := memory.found[:0]
+		found := w.candidates[:0]
 		switch {
 		case fits(shape, p.raw):
 			first, step = 5*int(shape[2]), int(shape[2])
-			memory.found = p.rawCandidates(found, data, step)
-			found = suppress(memory.found, p.maxIoU)
+			w.candidates = p.rawCandidates(found, data, step)
+			found = suppress(w.candidates, p.maxIoU)
 		case fits(shape, p.endToEnd):
 			first, step = 6, 1
-			memory.found = p.endToEndCandidates(found, data, int(shape[2]))
-			found = memory.found
+			w.candidates = p.endToEndCandidates(found, data, int(shape[2]))
+			found = w.candidates
 			sortByScore(found)
 		default:
-			return mismatch(p.network.model, "its output has the shape %v, want %v or %v", shape, p.raw, p.endToEnd)
+			return p.network.model.mismatch("its output has the shape %v, want %v or %v", shape, p.raw, p.endToEnd)
 		}
 		for _, c := range found {
 			people = another(people, detection{place.back(c.box, pic), c.score}, p.points)

@@ -7,8 +7,7 @@ import "math"
 // prototypes. A person's mask is the sum of the prototypes by these numbers,
 // within the box; it serves as detector and as matte of all people.
 type yoloSeg struct {
-	network    *network
-	fill       filler
+	view
 	reader     yoloReader
 	logistic   *logistic
 	prototypes int // how many there are
@@ -17,15 +16,15 @@ type yoloSeg struct {
 
 func newYOLOSeg(n *network) (*yoloSeg, error) {
 	m := n.model
-	s := &yoloSeg{network: n, fill: newFiller(m.Input), logistic: newLogistic(), output: -1}
-	_, outputs := n.session.Info()
+	s := &yoloSeg{view: viewOf(n), logistic: newLogistic(), output: -1}
+	_, outputs := n.info()
 	for i, o := range outputs {
 		if s.output < 0 && o.Type == "float32" && fits(o.Shape, []int64{1, -1, -1, -1}) && o.Shape[1] > 0 {
 			s.output, s.prototypes = i, int(o.Shape[1])
 		}
 	}
 	if s.output < 0 {
-		return nil, mismatch(m, "the graph's outputs are %v, the family yolo-seg gives prototypes float32[1 p h w] beside the boxes", outputs)
+		return nil, m.mismatch("the graph's outputs are %v, the family yolo-seg gives prototypes float32[1 p h w] beside the boxes", outputs)
 	}
 	var err error
 	s.reader, err = newYOLOReader(n, s.prototypes)
@@ -34,7 +33,7 @@ func newYOLOSeg(n *network) (*yoloSeg, error) {
 
 // detect finds the people in a frame, best first.
 func (s *yoloSeg) detect(pic picture) ([]detection, error) {
-	return s.network.people(s.fill, pic, s.reader.into)
+	return s.view.people(pic, s.reader.into)
 }
 
 // size is the width and height in px of the mattes of frames like pic: the
@@ -48,7 +47,7 @@ func (s *yoloSeg) size(pic picture) (w, h int) {
 // size gives; 255 is person.
 func (s *yoloSeg) cut(pic picture, dst []byte) error {
 	p := place(s.network.model.Input, pic)
-	return s.network.examine(s.fill, pic, p, func(w *worktop, out []tensor) error {
+	return s.examine(pic, p, func(w *worktop, out []tensor) error {
 		if err := s.reader.into(w, out); err != nil {
 			return err
 		}
@@ -71,7 +70,7 @@ func (s *yoloSeg) cut(pic picture, dst []byte) error {
 func (s *yoloSeg) mask(c candidate, out []tensor, w *worktop) (g grid, count span, err error) {
 	t := out[s.output]
 	if !fits(t.shape, []int64{1, int64(s.prototypes), -1, -1}) {
-		return g, count, mismatch(s.network.model, "its prototypes have the shape %v, want [1 %d h w]", t.shape, s.prototypes)
+		return g, count, s.network.model.mismatch("its prototypes have the shape %v, want [1 %d h w]", t.shape, s.prototypes)
 	}
 	g = grid{w: int(t.shape[3]), h: int(t.shape[2])}
 	w.cells = grown(w.cells, g.w*g.h)

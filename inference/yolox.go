@@ -6,18 +6,11 @@ import (
 	"slices"
 )
 
-// detection is a person that a detector found, in frame pixels.
-type detection struct {
-	box   rect
-	score float64
-}
-
 // yolox is the detector family of YOLOX: either the raw grid (N × 5 + classes,
 // objectness and classes after sigmoid) or an export with the suppression of
 // doubles inside (N × 5).
 type yolox struct {
-	network  *network
-	fill     filler
+	view
 	minScore float64
 	maxIoU   float64
 	person   int
@@ -27,9 +20,9 @@ type yolox struct {
 
 func newYOLOX(n *network) (*yolox, error) {
 	m := n.model
-	d := &yolox{network: n, fill: newFiller(m.Input)}
+	d := &yolox{view: viewOf(n)}
 	if m.Input.Fit != FitLetterboxTopLeft {
-		return nil, badManifest(m, wrongField("input.fit", "is %q, the family yolox needs %q", m.Input.Fit, FitLetterboxTopLeft))
+		return nil, m.badManifest(wrongField("input.fit", "is %q, the family yolox needs %q", m.Input.Fit, FitLetterboxTopLeft))
 	}
 	var err error
 	if d.person, err = m.personClass(); err != nil {
@@ -38,10 +31,10 @@ func newYOLOX(n *network) (*yolox, error) {
 	if d.minScore, d.maxIoU, err = m.thresholds(0.3, 0.45); err != nil {
 		return nil, err
 	}
-	_, outputs := n.session.Info()
+	_, outputs := n.info()
 	d.output, d.labels = d.find(outputs)
 	if d.output < 0 {
-		return nil, mismatch(m, "the graph's outputs are %v, the family yolox gives float32[1 n 5] or float32[1 %d %d]",
+		return nil, m.mismatch("the graph's outputs are %v, the family yolox gives float32[1 n 5] or float32[1 %d %d]",
 			outputs, d.cells(), 5+len(m.Classes))
 	}
 	return d, nil
@@ -78,9 +71,7 @@ func (d *yolox) cells() int {
 func (d *yolox) detect(pic picture) ([]detection, error) {
 	p := letterbox(pic, d.fill.width, d.fill.height, false)
 	var found []detection
-	err := d.network.use(func(l *lane) {
-		d.fill.fill(l.runner.Input(), pic, p, &l.scratch)
-	}, func(out []tensor) error {
+	err := d.look(pic, p, func(out []tensor) error {
 		t := out[d.output]
 		classes := len(d.network.model.Classes)
 		switch last := int(t.shape[len(t.shape)-1]); {
@@ -89,7 +80,7 @@ func (d *yolox) detect(pic picture) ([]detection, error) {
 		case last == 5:
 			found = d.decodeBoxes(t.data, out)
 		default:
-			return mismatch(d.network.model, "its output has the shape %v, want [1 n 5] or [1 %d %d]", t.shape, d.cells(), 5+classes)
+			return d.network.model.mismatch("its output has the shape %v, want [1 n 5] or [1 %d %d]", t.shape, d.cells(), 5+classes)
 		}
 		return nil
 	})
@@ -145,8 +136,6 @@ func (d *yolox) decodeBoxes(data []float32, out []tensor) []detection {
 
 // placed is a detection, or something that lies where one does.
 type placed interface{ detected() detection }
-
-func (d detection) detected() detection { return d }
 
 // suppress keeps, best first, the boxes that overlap no better one by more than maxIoU.
 func suppress[T placed](found []T, maxIoU float64) []T {

@@ -75,7 +75,7 @@ func evaluateModel(cmd *cobra.Command, flags *inferenceFlags, name string, set c
 		return evaluation{}, err
 	}
 	defer runtime.Close()
-	analyser, err := runtime.NewAnalyser(choice)
+	analyser, err := inference.NewAnalyser(runtime, choice)
 	if err != nil {
 		return evaluation{}, err
 	}

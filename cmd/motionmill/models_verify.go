@@ -91,7 +91,7 @@ func verifyModel(cfg inference.Config, m inference.Model) (limit string, noRunti
 		return " (its file; ONNX Runtime cannot be used)", err, nil
 	}
 	defer runtime.Close()
-	return "", nil, runtime.Try(m)
+	return "", nil, inference.Try(runtime, m)
 }
 
 func errorText(err error) string {

@@ -46,7 +46,7 @@ func (e *Engine) Analyser(p Profile) (*inference.Analyser, inference.Choice, str
 	if err != nil {
 		return nil, none, "", err
 	}
-	analyser, err := runtime.NewAnalyser(choice)
+	analyser, err := inference.NewAnalyser(runtime, choice)
 	if err == nil {
 		err = analyser.CanFollow(p.People)
 	}
@@ -68,27 +68,27 @@ func (e *Engine) Steps(p Profile) ([]*inference.Generic, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	var models []*inference.Generic
+	var steps []*inference.Generic
 	for _, s := range p.Steps {
 		m, err := e.Catalogue.Find(s.Model)
 		if err != nil {
 			return nil, "", fmt.Errorf("make %s: %w", s.File, err)
 		}
-		generic, err := runtime.NewGeneric(m)
+		step, err := inference.NewGeneric(runtime, m)
 		if err != nil {
 			return nil, "", fmt.Errorf("make %s: %w", s.File, err)
 		}
-		if err := generic.Check(s.File); err != nil {
+		if err := step.Check(s.File); err != nil {
 			return nil, "", err
 		}
-		models = append(models, generic)
-		e.using(generic.Used())
+		steps = append(steps, step)
+		e.using(step.Used())
 	}
-	return models, runtime.Version(), nil
+	return steps, runtime.Version(), nil
 }
 
-func (e *Engine) using(models ...inference.UsedModel) {
-	for _, m := range models {
+func (e *Engine) using(used ...inference.UsedModel) {
+	for _, m := range used {
 		if e.Using != nil {
 			e.Using(m)
 		}
@@ -97,13 +97,13 @@ func (e *Engine) using(models ...inference.UsedModel) {
 
 // Chosen returns the models of a choice in the order detect, pose, matte.
 func Chosen(choice inference.Choice) []inference.Model {
-	var models []inference.Model
+	var chosen []inference.Model
 	for _, m := range []*inference.Model{choice.Detect, choice.Pose, choice.Matte} {
 		if m != nil {
-			models = append(models, *m)
+			chosen = append(chosen, *m)
 		}
 	}
-	return models
+	return chosen
 }
 
 // Warm opens the sessions of a profile on every device and runs each once, so that the

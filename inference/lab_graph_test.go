@@ -155,6 +155,6 @@ func modelFile(tb testing.TB, data []byte, task, family, rest string) Model {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	m.folder, m.Path, m.SHA256 = file.folder, path, file.SHA256
-	return m
+	m.SHA256 = file.SHA256
+	return newModel(m.Manifest, os.DirFS(filepath.Dir(path)), path)
 }

@@ -1,0 +1,39 @@
+package inference
+
+// defaultMinScore is the mean score below which a pose is taken for nobody.
+const defaultMinScore = 0.2
+
+// aimed is a pose model that sees crops of people, one or several in a run.
+type aimed interface {
+	poser
+	parts() view
+	// aim gives the area of the frame that is seen for a box, and how it is laid into the input.
+	aim(box rect) (area rect, place placement)
+	// read takes the points of one person from the outputs of a run.
+	read(out []tensor, area rect, points []keypoint) error
+}
+
+// inOneRun is how many people a pose model looks at in one run.
+func inOneRun(p poser) int {
+	if m, ok := p.(aimed); ok {
+		return m.parts().network.batch()
+	}
+	return 1
+}
+
+// estimateAll finds the points of the people in boxes, at most inOneRun, by one
+// run. What it finds is what estimate finds one by one.
+func estimateAll(p poser, pic picture, boxes []rect, points [][]keypoint) error {
+	if len(boxes) == 1 {
+		return p.estimate(pic, boxes[0], points[0])
+	}
+	m := p.(aimed) // No other takes several.
+	v := m.parts()
+	return v.network.useAll(len(boxes), func(i int, l *lane, input []float32) {
+		_, place := m.aim(boxes[i])
+		v.fill.fill(input, pic, place, &worktopOf(l).scratch)
+	}, func(i int, out []tensor) error {
+		area, _ := m.aim(boxes[i])
+		return m.read(out, area, points[i])
+	})
+}

@@ -1,0 +1,155 @@
+package inference
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// testdata returns the path of a file of the test data, or skips the test.
+func testdata(tb testing.TB, name ...string) string {
+	tb.Helper()
+	root := os.Getenv("MOTIONMILL_TESTDATA")
+	if root == "" {
+		root = filepath.Join("..", "..", "shared", "testdata")
+	}
+	path := filepath.Join(append([]string{root}, name...)...)
+	if _, err := os.Stat(path); err != nil {
+		tb.Skipf("the test data is not there: %v", err)
+	}
+	return path
+}
+
+// decode returns up to limit frames (0 is all) of a video or picture as rgb24 of w by h.
+func decode(tb testing.TB, path string, w, h, limit int) [][]byte {
+	tb.Helper()
+	ffmpeg, err := exec.LookPath("ffmpeg")
+	if err != nil {
+		tb.Skipf("ffmpeg is not there: %v", err)
+	}
+	args := []string{"-v", "error", "-nostdin", "-i", path, "-fps_mode", "passthrough"}
+	if limit > 0 {
+		args = append(args, "-frames:v", itoa(limit))
+	}
+	args = append(args, "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", itoa(w)+"x"+itoa(h), "-")
+	command := exec.CommandContext(tb.Context(), ffmpeg, args...)
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
+	raw, err := command.Output()
+	if err != nil {
+		tb.Fatalf("decode %s: %v: %s", path, err, stderr.String())
+	}
+	if len(raw) == 0 || len(raw)%(w*h*3) != 0 {
+		tb.Fatalf("decode %s: %d bytes are not frames of %dx%d", path, len(raw), w, h)
+	}
+	return slices.Collect(slices.Chunk(raw, w*h*3))
+}
+
+func itoa(n int) string { b, _ := json.Marshal(n); return string(b) }
+
+// dance is up to limit frames (0 is all) of the dance video and the published points of all.
+func dance(tb testing.TB, limit int) (frames []picture, points [][][3]float64) {
+	tb.Helper()
+	text, err := os.ReadFile(testdata(tb, "groundtruth", "talmolab_dance_keypoints.json"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var truth struct{ Keypoints [][][3]float64 }
+	if err := json.Unmarshal(text, &truth); err != nil {
+		tb.Fatal(err)
+	}
+	for _, pix := range decode(tb, testdata(tb, "videos", "talmolab_dance_track0.mp4"), 384, 496, limit) {
+		frames = append(frames, picture{pix, 384, 496})
+	}
+	return frames, truth.Keypoints
+}
+
+// annotation is the truth about the one large person of the COCO picture 785.
+type annotation struct {
+	ImageID      int         `json:"image_id"`
+	Box          [4]float64  `json:"bbox"`
+	Area         float64     `json:"area"`
+	Keypoints    []float64   `json:"keypoints"`
+	Segmentation [][]float64 `json:"segmentation"`
+}
+
+// skier returns the picture and its truth.
+func skier(tb testing.TB) (picture, annotation) {
+	tb.Helper()
+	text, err := os.ReadFile(testdata(tb, "groundtruth", "test_coco.json"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var all struct{ Annotations []json.RawMessage }
+	if err := json.Unmarshal(text, &all); err != nil {
+		tb.Fatal(err)
+	}
+	for _, raw := range all.Annotations {
+		var a struct {
+			ID int `json:"image_id"`
+		}
+		if err := json.Unmarshal(raw, &a); err != nil {
+			tb.Fatal(err)
+		}
+		if a.ID != 785 { // Those of crowds have another form of segmentation.
+			continue
+		}
+		var truth annotation
+		if err := json.Unmarshal(raw, &truth); err != nil {
+			tb.Fatal(err)
+		}
+		return picture{decode(tb, testdata(tb, "groundtruth", "000000000785.jpg"), 640, 425, 1)[0], 640, 425}, truth
+	}
+	tb.Fatal("the truth about picture 785 is missing")
+	return picture{}, annotation{}
+}
+
+// similarity is COCO's object keypoint similarity (cocodataset.org, keypoints
+// evaluation): the mean of exp(−d²/(2·area·k²)) over the labelled points.
+func similarity(got [][3]float64, truth annotation) float64 {
+	sigmas := [17]float64{
+		.026, .025, .025, .035, .035, .079, .079, .072, .072, .062, .062, .107, .107, .087, .087, .089, .089,
+	}
+	sum, n := 0.0, 0.0
+	for i, s := range sigmas {
+		if truth.Keypoints[i*3+2] == 0 {
+			continue
+		}
+		dx, dy := got[i][0]-truth.Keypoints[i*3], got[i][1]-truth.Keypoints[i*3+1]
+		sum += math.Exp(-(dx*dx + dy*dy) / (2 * truth.Area * 4 * s * s))
+		n++
+	}
+	return sum / n
+}
+
+// inside tells whether a point lies in a polygon x0, y0, x1, y1, … (even-odd rule).
+func inside(polygon []float64, x, y float64) bool {
+	in := false
+	for i, j := 0, len(polygon)-2; i < len(polygon); j, i = i, i+2 {
+		if (polygon[i+1] > y) != (polygon[j+1] > y) &&
+			x < (polygon[j]-polygon[i])*(y-polygon[i+1])/(polygon[j+1]-polygon[i+1])+polygon[i] {
+			in = !in
+		}
+	}
+	return in
+}
+
+// matteOverlap is the intersection over union of what a matte holds for person and the truth.
+func matteOverlap(matte []byte, person func(i int) bool) float64 {
+	both, either := 0, 0
+	for i, v := range matte {
+		a, b := v >= 128, person(i)
+		if a && b {
+			both++
+		}
+		if a || b {
+			either++
+		}
+	}
+	return float64(both) / float64(max(either, 1))
+}

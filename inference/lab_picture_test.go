@@ -1,0 +1,57 @@
+package inference
+
+import (
+	"bytes"
+	"math"
+	"math/rand/v2"
+)
+
+// noise is a picture of random px, always the same.
+func noise(w, h int) picture {
+	random := rand.New(rand.NewPCG(1, 2))
+	p := picture{pix: make([]byte, w*h*3), width: w, height: h}
+	for i := range p.pix {
+		p.pix[i] = byte(random.IntN(256))
+	}
+	return p
+}
+
+// sample is the plain definition of bilinear interpolation at one position.
+func sample(p picture, x, y float64, channel int, border bool) float64 {
+	at := func(i, j int) float64 {
+		if border && (i < 0 || j < 0 || i >= p.width || j >= p.height) {
+			return 0
+		}
+		i, j = min(max(i, 0), p.width-1), min(max(j, 0), p.height-1)
+		return float64(p.pix[(j*p.width+i)*3+channel])
+	}
+	i, j := int(math.Floor(x)), int(math.Floor(y))
+	fx, fy := x-float64(i), y-float64(j)
+	return at(i, j)*(1-fx)*(1-fy) + at(i+1, j)*fx*(1-fy) + at(i, j+1)*(1-fx)*fy + at(i+1, j+1)*fx*fy
+}
+
+// discFrame is a grey picture with a red disc, which the model markers finds.
+func discFrame(w, h int) []byte {
+	pix := bytes.Repeat([]byte{96}, w*h*3)
+	for y := range h {
+		for x := range w {
+			if math.Hypot(float64(x-w/2), float64(y-h/2)) < 12 {
+				copy(pix[(y*w+x)*3:], []byte{255, 0, 0})
+			}
+		}
+	}
+	return pix
+}
+
+// sumOf adds up bytes.
+func sumOf(b []byte) (sum int) {
+	for _, v := range b {
+		sum += int(v)
+	}
+	return sum
+}
+
+// ofColour is a still of one colour.
+func ofColour(w, h int, colour [3]byte) Still {
+	return Still{Pix: bytes.Repeat(colour[:], w*h), Width: w, Height: h}
+}
