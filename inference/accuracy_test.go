@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/inference/starter"
 )
 
@@ -21,8 +22,8 @@ func TestRealModelsOnAPicture(t *testing.T) {
 		t.Fatalf("found %v, error %v", found, err)
 	}
 	b := truth.Box
-	iou := overlap(found[0].box, rect{b[0], b[1], b[2], b[3]})
-	result, _ := analyse(t, a, v, [][]byte{pic.pix}, 30)
+	iou := picture.Overlap(found[0].Box, picture.Rect{X: b[0], Y: b[1], W: b[2], H: b[3]})
+	result, _ := analyse(t, a, v, [][]byte{pic.Pix}, 30)
 	if len(result[0].People) != 1 {
 		t.Fatal("nobody found")
 	}
@@ -36,7 +37,7 @@ func TestRealModelsOnAPicture(t *testing.T) {
 		}
 		return false
 	})
-	t.Logf("box IoU %.3f (score %.2f), keypoint similarity %.3f, matte IoU %.3f", iou, found[0].score, oks, cut)
+	t.Logf("box IoU %.3f (score %.2f), keypoint similarity %.3f, matte IoU %.3f", iou, found[0].Score, oks, cut)
 	if iou < 0.8 || oks < 0.85 || cut < 0.85 {
 		t.Error("want a box IoU of at least 0.8, a keypoint similarity and a matte IoU of at least 0.85")
 	}

@@ -3,6 +3,8 @@ package inference
 import (
 	"context"
 	"slices"
+
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 // ahead is what was found in a frame before the scene was known that it depends on, so
@@ -10,9 +12,9 @@ import (
 // been looked for in the wrong place is dropped: results do not depend on it.
 type ahead struct {
 	detected bool
-	found    []detection // by the detector
-	boxes    []rect      // where poses were looked for
-	points   [][]keypoint
+	found    []picture.Detection // by the detector
+	boxes    []picture.Rect      // where poses were looked for
+	points   [][]picture.Keypoint
 }
 
 // prepare finds in f what can be found before the scene after the frame lag before is
@@ -40,7 +42,7 @@ func (r *analysis) prepare(ctx context.Context, f *frame) (err error) {
 }
 
 // pointsIn finds the points of poses in boxes of f, or takes those that were found ahead.
-func (r *analysis) pointsIn(ctx context.Context, f *frame, boxes []rect) ([][]keypoint, error) {
+func (r *analysis) pointsIn(ctx context.Context, f *frame, boxes []picture.Rect) ([][]picture.Keypoint, error) {
 	// All or none: the same box beside others in a run may give other last digits.
 	if len(boxes) > 0 && slices.Equal(boxes, f.ahead.boxes) {
 		return f.ahead.points, nil

@@ -1,5 +1,7 @@
 package inference
 
+import "github.com/motionmill/motionmill/inference/picture"
+
 // defaultMinScore is the mean score below which a pose is taken for nobody.
 const defaultMinScore = 0.2
 
@@ -8,9 +10,9 @@ type aimed interface {
 	poser
 	parts() view
 	// aim gives the area of the frame that is seen for a box, and how it is laid into the input.
-	aim(box rect) (area rect, place placement)
+	aim(box picture.Rect) (area picture.Rect, place placement)
 	// read takes the points of one person from the outputs of a run.
-	read(out []tensor, area rect, points []keypoint) error
+	read(out []tensor, area picture.Rect, points []picture.Keypoint) error
 }
 
 // inOneRun is how many people a pose model looks at in one run.
@@ -23,7 +25,7 @@ func inOneRun(p poser) int {
 
 // estimateAll finds the points of the people in boxes, at most inOneRun, by one
 // run. What it finds is what estimate finds one by one.
-func estimateAll(p poser, pic picture, boxes []rect, points [][]keypoint) error {
+func estimateAll(p poser, pic picture.Picture, boxes []picture.Rect, points [][]picture.Keypoint) error {
 	if len(boxes) == 1 {
 		return p.estimate(pic, boxes[0], points[0])
 	}

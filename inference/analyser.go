@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 
+	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -151,7 +152,7 @@ func (a *Analyser) MatteSize(v Video) (w, h int) {
 	if v.Matte.enlarges() {
 		return v.FrameWidth, v.FrameHeight
 	}
-	return a.matte.size(picture{width: v.FrameWidth, height: v.FrameHeight})
+	return a.matte.size(picture.Picture{Width: v.FrameWidth, Height: v.FrameHeight})
 }
 
 func (a *Analyser) wantMatte() bool { return a.matte != nil && a.choice.WantMatte }

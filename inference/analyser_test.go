@@ -13,13 +13,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
 
 // stage is a made-up scene: where the person is in each frame, in frame px;
 // frames in which there is none; and how long models take, in fake time.
 type stage struct {
-	person func(frame int) (rect, bool)
+	person func(frame int) (picture.Rect, bool)
 	delay  func(model, frame int) time.Duration
 
 	detections, poses, mattes atomic.Int64
@@ -28,9 +29,9 @@ type stage struct {
 }
 
 // number reads the frame's number, which the test wrote into its first bytes.
-func number(pic picture) int { return int(binary.LittleEndian.Uint32(pic.pix)) }
+func number(pic picture.Picture) int { return int(binary.LittleEndian.Uint32(pic.Pix)) }
 
-func (s *stage) work(model int, pic picture) {
+func (s *stage) work(model int, pic picture.Picture) {
 	now := s.busy.Add(1)
 	for {
 		most := s.busiest.Load()
@@ -44,11 +45,11 @@ func (s *stage) work(model int, pic picture) {
 	s.busy.Add(-1)
 }
 
-func (s *stage) detect(pic picture) ([]detection, error) {
+func (s *stage) detect(pic picture.Picture) ([]picture.Detection, error) {
 	s.detections.Add(1)
 	s.work(meterDetect, pic)
 	if at, ok := s.person(number(pic)); ok {
-		return []detection{{at, 0.9}}, nil
+		return []picture.Detection{{Box: at, Score: 0.9}}, nil
 	}
 	return nil, nil
 }
@@ -57,32 +58,32 @@ func (s *stage) minimum() float64 { return defaultMinScore }
 
 // estimate finds the person when the box is on it; what it finds depends a
 // little on the box, as a real model's answer does.
-func (s *stage) estimate(pic picture, box rect, points []keypoint) error {
+func (s *stage) estimate(pic picture.Picture, box picture.Rect, points []picture.Keypoint) error {
 	s.poses.Add(1)
 	s.work(meterPose, pic)
 	at, ok := s.person(number(pic))
 	score := 0.9
-	if !ok || overlap(at, box) < 0.1 {
+	if !ok || picture.Overlap(at, box) < 0.1 {
 		score = 0.05
 	}
 	for i := range points {
-		points[i] = keypoint{
-			x: at.x + at.w*float64(i%2) + 0.01*box.x, y: at.y + at.h*float64(i/2%2) + 0.01*box.h, score: score,
+		points[i] = picture.Keypoint{
+			X: at.X + at.W*float64(i%2) + 0.01*box.X, Y: at.Y + at.H*float64(i/2%2) + 0.01*box.H, Score: score,
 		}
 	}
 	return s.poseFails
 }
 
-func (s *stage) size(picture) (w, h int) { return 8, 8 }
+func (s *stage) size(picture.Picture) (w, h int) { return 8, 8 }
 
-func (s *stage) cut(pic picture, dst []byte) error {
+func (s *stage) cut(pic picture.Picture, dst []byte) error {
 	s.mattes.Add(1)
 	s.work(meterMatte, pic)
 	clear(dst)
 	if at, ok := s.person(number(pic)); ok {
 		for y := range 8 {
 			for x := range 8 {
-				if cx, cy := float64(x*10+5), float64(y*10+5); cx > at.x && cx < at.x+at.w && cy > at.y && cy < at.y+at.h {
+				if cx, cy := float64(x*10+5), float64(y*10+5); cx > at.X && cx < at.X+at.W && cy > at.Y && cy < at.Y+at.H {
 					dst[y*8+x] = byte(200 + number(pic)%50)
 				}
 			}
@@ -91,11 +92,11 @@ func (s *stage) cut(pic picture, dst []byte) error {
 	return nil
 }
 
-func standing(int) (rect, bool) { return rect{20, 20, 20, 40}, true }
+func standing(int) (picture.Rect, bool) { return picture.Rect{X: 20, Y: 20, W: 20, H: 40}, true }
 
-func dancing(frame int) (rect, bool) {
+func dancing(frame int) (picture.Rect, bool) {
 	swing := math.Sin(float64(frame) / 8)
-	return rect{25 + 20*swing, 15, 20 + 5*swing, 50}, frame < 40 || frame > 55
+	return picture.Rect{X: 25 + 20*swing, Y: 15, W: 20 + 5*swing, H: 50}, frame < 40 || frame > 55
 }
 
 // analyser uses the stage as detector (when asked), pose model and matte model.
@@ -212,7 +213,7 @@ func TestMatteStandsInForTheDetector(t *testing.T) {
 // wrongMatte takes a corner for the person.
 type wrongMatte struct{ *stage }
 
-func (wrongMatte) cut(_ picture, dst []byte) error {
+func (wrongMatte) cut(_ picture.Picture, dst []byte) error {
 	clear(dst)
 	dst[len(dst)-1], dst[len(dst)-2], dst[len(dst)-9], dst[len(dst)-10] = 255, 255, 255, 255
 	return nil
@@ -221,28 +222,28 @@ func (wrongMatte) cut(_ picture, dst []byte) error {
 func TestIDs(t *testing.T) {
 	for _, c := range []struct {
 		name     string
-		person   func(int) (rect, bool)
+		person   func(int) (picture.Rect, bool)
 		from, to int // the frames without anyone
 		last     int
 	}{
-		{"away for a while, back elsewhere", func(i int) (rect, bool) {
+		{"away for a while, back elsewhere", func(i int) (picture.Rect, bool) {
 			if i < 30 {
-				return rect{0, 0, 20, 40}, true
+				return picture.Rect{X: 0, Y: 0, W: 20, H: 40}, true
 			}
-			return rect{50, 30, 20, 40}, i >= 75
+			return picture.Rect{X: 50, Y: 30, W: 20, H: 40}, i >= 75
 		}, 30, 75, 2},
-		{"away for a while, back at the same place", func(i int) (rect, bool) { return rect{0, 0, 20, 40}, i < 30 || i >= 75 }, 30, 75, 1},
-		{"a cut in the film", func(i int) (rect, bool) {
+		{"away for a while, back at the same place", func(i int) (picture.Rect, bool) { return picture.Rect{X: 0, Y: 0, W: 20, H: 40}, i < 30 || i >= 75 }, 30, 75, 1},
+		{"a cut in the film", func(i int) (picture.Rect, bool) {
 			if i < detectEvery { // the detector looks just then
-				return rect{0, 0, 20, 40}, true
+				return picture.Rect{X: 0, Y: 0, W: 20, H: 40}, true
 			}
-			return rect{50, 30, 20, 40}, true
+			return picture.Rect{X: 50, Y: 30, W: 20, H: 40}, true
 		}, 0, 0, 1},
-		{"another cut", func(i int) (rect, bool) {
+		{"another cut", func(i int) (picture.Rect, bool) {
 			if i < 20 {
-				return rect{0, 0, 20, 40}, true
+				return picture.Rect{X: 0, Y: 0, W: 20, H: 40}, true
 			}
-			return rect{50, 30, 20, 40}, true
+			return picture.Rect{X: 50, Y: 30, W: 20, H: 40}, true
 		}, 0, 0, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {

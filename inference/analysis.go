@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -44,15 +45,15 @@ type link struct {
 	after  scene
 	// boxes are where people were seen, frame px, before it is known who they are;
 	// sighted is closed once they may be read.
-	boxes   []rect
+	boxes   []picture.Rect
 	sighted chan struct{}
 	// look is where a pose model that follows by itself looks next, in frame px.
-	look rect
+	look picture.Rect
 }
 
 // frame is a place for one frame and all that is made of it.
 type frame struct {
-	pic    picture
+	pic    picture.Picture
 	number int // from 0
 	index  int
 	time   float64
@@ -70,14 +71,14 @@ func newAnalysis(a *Analyser, v Video) *analysis {
 	// not keep a core idle, nor must the decoder.
 	held := v.Parallel + 2*lag
 	run := &analysis{
-		mattes:   newMattes(a.matte, v.Matte, picture{width: v.FrameWidth, height: v.FrameHeight}),
+		mattes:   newMattes(a.matte, v.Matte, picture.Picture{Width: v.FrameWidth, Height: v.FrameHeight}),
 		Analyser: a, video: v, following: newFollowing(v.People, v.DetectEvery, v.FrameWidth, v.FrameHeight),
 		tokens: make(chan struct{}, v.Parallel),
 		free:   make(chan *frame, held), work: make(chan *frame), order: make(chan *frame, held),
 	}
 	for range held {
 		f := &frame{
-			pic:  picture{pix: make([]byte, v.FrameWidth*v.FrameHeight*3), width: v.FrameWidth, height: v.FrameHeight},
+			pic:  picture.Picture{Pix: make([]byte, v.FrameWidth*v.FrameHeight*3), Width: v.FrameWidth, Height: v.FrameHeight},
 			done: make(chan struct{}, 1),
 		}
 		f.cut = run.mattes.place(f.pic)
@@ -116,7 +117,7 @@ func (r *analysis) read(ctx context.Context, next func([]byte) (int, float64, er
 		if err != nil {
 			return err
 		}
-		if f.index, f.time, err = next(f.pic.pix); errors.Is(err, io.EOF) {
+		if f.index, f.time, err = next(f.pic.Pix); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return fmt.Errorf("read frame %d: %w", number, err)

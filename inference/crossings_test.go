@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"testing"
+
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 // straight is somebody who walks from x at a speed in px/s.
@@ -108,13 +110,13 @@ func choices() []choice {
 	boxes := func(where func(track, float64) (dx, dy float64)) likeness {
 		return func(k track, o observation, t float64) float64 {
 			dx, dy := where(k, t)
-			return overlap(rect{k.box.x + dx, k.box.y + dy, k.box.w, k.box.h}, o.box)
+			return picture.Overlap(picture.Rect{X: k.box.X + dx, Y: k.box.Y + dy, W: k.box.W, H: k.box.H}, o.box)
 		}
 	}
 	poses := func(where func(track, float64) (dx, dy float64)) likeness {
 		return func(k track, o observation, t float64) float64 {
 			dx, dy := where(k, t)
-			return alike(k.points, o.points, dx, dy, o.box.area())
+			return alike(k.points, o.points, dx, dy, o.box.Area())
 		}
 	}
 	both := func(k track, o observation, t float64) float64 {

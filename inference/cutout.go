@@ -1,5 +1,7 @@
 package inference
 
+import "github.com/motionmill/motionmill/inference/picture"
+
 // Matting says what is made of the mattes that a model gives. The zero value
 // leaves them as they are, at the model's size.
 type Matting struct {
@@ -30,14 +32,14 @@ type cutout struct {
 	solid    solid
 	raster   raster
 	guide    guide
-	enlarger resampler
+	enlarger picture.Resampler
 	cells    []float32
 	finder   finder
 }
 
 // newCutout makes a place for the mattes of frames like pic, of which the model
 // gives w by h px.
-func newCutout(way Matting, pic picture, w, h int) cutout {
+func newCutout(way Matting, pic picture.Picture, w, h int) cutout {
 	c := cutout{way: way, raw: make([]byte, w*h), w: w, h: h}
 	c.out = c.raw
 	if way.Solid {
@@ -45,13 +47,13 @@ func newCutout(way Matting, pic picture, w, h int) cutout {
 		c.out = c.clean
 	}
 	if way.enlarges() {
-		c.out = make([]byte, pic.width*pic.height)
+		c.out = make([]byte, pic.Width*pic.Height)
 	}
 	return c
 }
 
 // finish makes of the raw matte what can be made from one frame.
-func (c *cutout) finish(pic picture) {
+func (c *cutout) finish(pic picture.Picture) {
 	small := c.raw
 	if c.way.Solid {
 		copy(c.clean, c.raw)
@@ -63,17 +65,17 @@ func (c *cutout) finish(pic picture) {
 	}
 	c.raster.set(pic, guideStep)
 	// A model that sees nearly as much as the frame shows knows more of its edges than the raster.
-	if c.way.Refine && (4*c.w < 3*pic.width || 4*c.h < 3*pic.height) {
-		c.cells = grown(c.cells, c.raster.w*c.raster.h)
-		c.enlarger.plane(c.cells, c.raster.w, c.raster.h, small, c.w, c.h)
+	if c.way.Refine && (4*c.w < 3*pic.Width || 4*c.h < 3*pic.Height) {
+		c.cells = picture.Grown(c.cells, c.raster.w*c.raster.h)
+		c.enlarger.Plane(c.cells, c.raster.w, c.raster.h, small, c.w, c.h)
 		for i := range c.cells {
 			c.cells[i] *= 1.0 / 255
 		}
 		c.guide.apply(c.out, pic, &c.raster, c.cells)
 		return
 	}
-	c.cells = grown(c.cells, len(c.out))
-	c.enlarger.plane(c.cells, pic.width, pic.height, small, c.w, c.h)
+	c.cells = picture.Grown(c.cells, len(c.out))
+	c.enlarger.Plane(c.cells, pic.Width, pic.Height, small, c.w, c.h)
 	for i, v := range c.cells {
 		c.out[i] = byte(v + 0.5)
 	}
@@ -81,8 +83,8 @@ func (c *cutout) finish(pic picture) {
 
 // person is the box of the largest person in the raw matte, in px of pic; ok is
 // false where there is none.
-func (c *cutout) person(pic picture) (box rect, ok bool) {
+func (c *cutout) person(pic picture.Picture) (box picture.Rect, ok bool) {
 	b, ok := c.finder.largestBlob(c.raw, c.w, c.h)
-	sx, sy := float64(pic.width)/float64(c.w), float64(pic.height)/float64(c.h)
-	return rect{b.x * sx, b.y * sy, b.w * sx, b.h * sy}, ok
+	sx, sy := float64(pic.Width)/float64(c.w), float64(pic.Height)/float64(c.h)
+	return picture.Rect{X: b.X * sx, Y: b.Y * sy, W: b.W * sx, H: b.H * sy}, ok
 }

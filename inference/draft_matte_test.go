@@ -67,8 +67,8 @@ func TestDraftsOfMattes(t *testing.T) {
 				t.Fatal(err)
 			}
 			pic := noise(640, 360)
-			for i := range pic.pix {
-				pic.pix[i] = [3]byte{red, green, blue}[i%3]
+			for i := range pic.Pix {
+				pic.Pix[i] = [3]byte{red, green, blue}[i%3]
 			}
 			w, h := f.size(pic)
 			if w != c.w || h != c.h {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 // slowly is a rendered scene whose models take times of their own, in fake time.
@@ -15,13 +17,13 @@ type slowly struct {
 	delay func(model, frame int) time.Duration
 }
 
-func (s slowly) detect(pic picture) ([]detection, error) {
+func (s slowly) detect(pic picture.Picture) ([]picture.Detection, error) {
 	time.Sleep(s.delay(meterDetect, number(pic)))
 	return s.rendered.detect(pic)
 }
 
-func (s slowly) estimate(pic picture, box rect, points []keypoint) error {
-	time.Sleep(s.delay(meterPose, number(pic)+int(box.x)))
+func (s slowly) estimate(pic picture.Picture, box picture.Rect, points []picture.Keypoint) error {
+	time.Sleep(s.delay(meterPose, number(pic)+int(box.X)))
 	return s.rendered.estimate(pic, box, points)
 }
 
@@ -202,11 +204,11 @@ type tired struct {
 	from, to int // frames
 }
 
-func (s tired) estimate(pic picture, box rect, points []keypoint) error {
+func (s tired) estimate(pic picture.Picture, box picture.Rect, points []picture.Keypoint) error {
 	err := s.rendered.estimate(pic, box, points)
 	if n := number(pic); n >= s.from && n < s.to {
 		for i := range points {
-			points[i].score /= 2 // still somebody's
+			points[i].Score /= 2 // still somebody's
 		}
 	}
 	return err

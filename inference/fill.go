@@ -1,6 +1,10 @@
 package inference
 
-import "math"
+import (
+	"math"
+
+	"github.com/motionmill/motionmill/inference/picture"
+)
 
 // axis maps each sample of one output axis to two neighbours of an input axis
 // and their weights. The weights add up to 1 inside the picture.
@@ -25,8 +29,8 @@ func (a *axis) set(s sampling) {
 		return
 	}
 	a.made, a.whole = s, true
-	a.low, a.high = grown(a.low, s.n), grown(a.high, s.n)
-	a.lowW, a.highW = grown(a.lowW, s.n), grown(a.highW, s.n)
+	a.low, a.high = picture.Grown(a.low, s.n), picture.Grown(a.high, s.n)
+	a.lowW, a.highW = picture.Grown(a.lowW, s.n), picture.Grown(a.highW, s.n)
 	for i := range s.n {
 		at := s.start + float64(i)*s.step
 		floor := math.Floor(at)
@@ -53,7 +57,7 @@ type scratch struct {
 	rows    [2][]float32 // rows of the picture at the output's width, channel after channel
 	rowOf   [2]int       // which row of the picture each is, or -1
 	empty   emptied
-	average resampler
+	average picture.Resampler
 }
 
 // emptied is the part of an input that was padded last: all but a rectangle.
@@ -88,15 +92,15 @@ func newFiller(in Input) filler {
 
 // fill writes the placed picture into dst, bilinearly and normalised. A scratch
 // serves one filler; what it padded in dst before is taken to be there still.
-func (f filler) fill(dst []float32, pic picture, p placement, s *scratch) {
+func (f filler) fill(dst []float32, pic picture.Picture, p placement, s *scratch) {
 	if empty := (emptied{&dst[0], p.x, p.y, p.w, p.h}); (p.w < f.width || p.h < f.height) && empty != s.empty {
 		f.blank(dst)
 		s.empty = empty
 	}
-	s.x.set(sampling{p.w, pic.width, p.left, p.stepX, p.border})
-	s.y.set(sampling{p.h, pic.height, p.top, p.stepY, p.border})
+	s.x.set(sampling{p.w, pic.Width, p.left, p.stepX, p.border})
+	s.y.set(sampling{p.h, pic.Height, p.top, p.stepY, p.border})
 	for i := range s.rows {
-		s.rows[i], s.rowOf[i] = grown(s.rows[i], 3*p.w), -1
+		s.rows[i], s.rowOf[i] = picture.Grown(s.rows[i], 3*p.w), -1
 	}
 	for y := range p.h {
 		low := s.row(pic, s.y.low[y], -1)
@@ -125,7 +129,7 @@ func (f filler) blank(dst []float32) {
 
 // row returns which of the two row buffers holds row y of the picture at the
 // output's width; it computes it when none does. The buffer keep is spared.
-func (s *scratch) row(pic picture, y, keep int) int {
+func (s *scratch) row(pic picture.Picture, y, keep int) int {
 	for i, of := range s.rowOf {
 		if of == y {
 			return i
@@ -136,7 +140,7 @@ func (s *scratch) row(pic picture, y, keep int) int {
 		slot = 1
 	}
 	s.rowOf[slot] = y
-	src := pic.pix[y*pic.width*3 : (y+1)*pic.width*3]
+	src := pic.Pix[y*pic.Width*3 : (y+1)*pic.Width*3]
 	if s.x.whole {
 		s.x.pick(src, s.rows[slot])
 	} else {
@@ -204,12 +208,12 @@ func (f filler) blend(dst []float32, at int, low, high []float32, lowW, highW fl
 
 // average is fill with each sample the mean of the px that it covers, as
 // OpenCV's INTER_AREA gives it.
-func (f filler) average(dst []float32, pic picture, p placement, s *scratch) {
+func (f filler) average(dst []float32, pic picture.Picture, p placement, s *scratch) {
 	if empty := (emptied{&dst[0], p.x, p.y, p.w, p.h}); (p.w < f.width || p.h < f.height) && empty != s.empty {
 		f.blank(dst)
 		s.empty = empty
 	}
-	s.average.rows(pic, p.w, p.h, func(y int, row []float32) {
+	s.average.Rows(pic, p.w, p.h, func(y int, row []float32) {
 		f.blend(dst, (p.y+y)*f.width+p.x, row, row, 1, 0)
 	})
 }

@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -24,7 +25,7 @@ func (r *analysis) follow(ctx context.Context, f *frame) ([]observation, error) 
 	sources := r.sources()
 	searched := len(expected) == 0 || r.detect != nil &&
 		r.following.searches(f.number, before, f.time)
-	var found []detection
+	var found []picture.Detection
 	if searched {
 		if found, err = sources[0](ctx, f); err != nil {
 			return nil, err
@@ -60,7 +61,7 @@ func (r *analysis) follow(ctx context.Context, f *frame) ([]observation, error) 
 
 // look looks for poses at the guesses.
 func (r *analysis) look(ctx context.Context, f *frame, s *sight, guesses []guess) error {
-	boxes := make([]rect, len(guesses))
+	boxes := make([]picture.Rect, len(guesses))
 	for i, g := range guesses {
 		boxes[i] = g.box
 	}
@@ -70,7 +71,7 @@ func (r *analysis) look(ctx context.Context, f *frame, s *sight, guesses []guess
 	}
 	for i, g := range guesses {
 		s.tried = append(s.tried, g.box)
-		if o, ok := observe(points[i], r.pose.minimum(), f.pic.width, f.pic.height); ok {
+		if o, ok := observe(points[i], r.pose.minimum(), f.pic.Width, f.pic.Height); ok {
 			o.sought = g.sought
 			s.seen = append(s.seen, o)
 		}
@@ -80,10 +81,10 @@ func (r *analysis) look(ctx context.Context, f *frame, s *sight, guesses []guess
 
 // estimateEach finds the points of poses in boxes, side by side: as many in a run
 // as the model takes, in as many runs at once as there are tokens.
-func (r *analysis) estimateEach(ctx context.Context, f *frame, boxes []rect) ([][]keypoint, error) {
-	points := make([][]keypoint, len(boxes))
+func (r *analysis) estimateEach(ctx context.Context, f *frame, boxes []picture.Rect) ([][]picture.Keypoint, error) {
+	points := make([][]picture.Keypoint, len(boxes))
 	for i := range points {
-		points[i] = make([]keypoint, len(r.choice.Pose.Points.Names))
+		points[i] = make([]picture.Keypoint, len(r.choice.Pose.Points.Names))
 	}
 	group, inner := errgroup.WithContext(ctx)
 	most := inOneRun(r.pose)
@@ -97,7 +98,7 @@ func (r *analysis) estimateEach(ctx context.Context, f *frame, boxes []rect) ([]
 }
 
 // estimate runs the pose model once, over as many boxes as it takes in one run.
-func (r *analysis) estimate(ctx context.Context, f *frame, boxes []rect, points [][]keypoint) error {
+func (r *analysis) estimate(ctx context.Context, f *frame, boxes []picture.Rect, points [][]picture.Keypoint) error {
 	err := r.compute(ctx, meterPose, func() error {
 		return estimateAll(r.pose, f.pic, boxes, points)
 	})
@@ -107,18 +108,18 @@ func (r *analysis) estimate(ctx context.Context, f *frame, boxes []rect, points 
 
 // sources lists the ways to look for people, the next for when what one finds
 // turns out to be nobody: the detector, else the matte and then the whole frame.
-func (r *analysis) sources() []func(context.Context, *frame) ([]detection, error) {
+func (r *analysis) sources() []func(context.Context, *frame) ([]picture.Detection, error) {
 	switch {
 	case r.detect != nil:
-		return []func(context.Context, *frame) ([]detection, error){r.findByDetector}
+		return []func(context.Context, *frame) ([]picture.Detection, error){r.findByDetector}
 	case r.matte != nil:
-		return []func(context.Context, *frame) ([]detection, error){r.findByMatte, findWhole}
+		return []func(context.Context, *frame) ([]picture.Detection, error){r.findByMatte, findWhole}
 	default:
-		return []func(context.Context, *frame) ([]detection, error){findWhole}
+		return []func(context.Context, *frame) ([]picture.Detection, error){findWhole}
 	}
 }
 
-func (r *analysis) findByDetector(ctx context.Context, f *frame) (found []detection, err error) {
+func (r *analysis) findByDetector(ctx context.Context, f *frame) (found []picture.Detection, err error) {
 	if f.ahead.detected {
 		return f.ahead.found, nil
 	}
@@ -129,11 +130,11 @@ func (r *analysis) findByDetector(ctx context.Context, f *frame) (found []detect
 	return found, err
 }
 
-func findWhole(_ context.Context, f *frame) ([]detection, error) {
-	return []detection{{box: f.pic.whole(), score: 1}}, nil
+func findWhole(_ context.Context, f *frame) ([]picture.Detection, error) {
+	return []picture.Detection{{Box: f.pic.Whole(), Score: 1}}, nil
 }
 
-func (r *analysis) findByMatte(ctx context.Context, f *frame) ([]detection, error) {
+func (r *analysis) findByMatte(ctx context.Context, f *frame) ([]picture.Detection, error) {
 	if err := r.cutMatte(ctx, f); err != nil {
 		return nil, err
 	}
@@ -141,5 +142,5 @@ func (r *analysis) findByMatte(ctx context.Context, f *frame) ([]detection, erro
 	if !ok {
 		return nil, nil
 	}
-	return []detection{{box: box, score: 1}}, nil
+	return []picture.Detection{{Box: box, Score: 1}}, nil
 }

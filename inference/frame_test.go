@@ -1,6 +1,10 @@
 package inference
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/motionmill/motionmill/inference/picture"
+)
 
 // work is what a family does for one frame.
 type work func() error
@@ -10,7 +14,7 @@ type work func() error
 // after the network, on a frame of 1920 by 1080 px with people.
 func eachFamily(tb testing.TB, take func(name string, w work)) {
 	tb.Helper()
-	pic, box, points := noise(1920, 1080), rect{700, 100, 500, 880}, make([]keypoint, 17)
+	pic, box, points := noise(1920, 1080), picture.Rect{X: 700, Y: 100, W: 500, H: 880}, make([]picture.Keypoint, 17)
 	inBox := func(name string, p poser, err error) {
 		if err != nil {
 			tb.Fatal(err)
@@ -21,7 +25,7 @@ func eachFamily(tb testing.TB, take func(name string, w work)) {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		var people []person
+		var people []picture.Person
 		take(name, func() (err error) {
 			people, err = s.spot(pic, people)
 			return err

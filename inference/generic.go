@@ -3,13 +3,15 @@ package inference
 import (
 	"math"
 	"slices"
+
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 // Material is what one run of a generic model is fed with; what the model does
 // not take is left zero.
 type Material struct {
 	// Still is a frame, rgb24.
-	Still Still
+	Still picture.Picture
 	// Samples are -1 to 1 at the rate and channels of Needs, interleaved. Fewer
 	// than a window are followed by silence.
 	Samples []float32
@@ -188,9 +190,9 @@ func (g *Generic) feed(s source, from Material, made map[string]Array) (Array, e
 	var err error
 	switch s.from.From {
 	case fromFrame:
-		pic, wrong := from.Still.picture()
-		if wrong != nil {
-			return out, wrong
+		pic := from.Still
+		if err := pic.Check(); err != nil {
+			return out, err
 		}
 		in := g.network.model.Input
 		g.fill.fill(g.picture, pic, place(in, pic), &g.scratch)

@@ -8,13 +8,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
 
 // sample is something to run the model on: a grey frame, a quiet tone, a few
 // characters.
 func (g *Generic) sample() Material {
-	m := Material{Still: Still{Pix: bytes.Repeat([]byte{128}, 3*64*48), Width: 64, Height: 48}}
+	m := Material{Still: picture.Picture{Pix: bytes.Repeat([]byte{128}, 3*64*48), Width: 64, Height: 48}}
 	if need := g.needs.Sound; need != nil {
 		n := need.Window
 		if n == 0 {

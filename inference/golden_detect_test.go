@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -30,15 +31,15 @@ var (
 
 // fill gives the input, channel by channel, the part of it that the picture
 // has, and the way from the input to the picture.
-func (b book) fill(pic picture) (input []float32, part span, back func(x, y float64) (float64, float64)) {
-	ratio := math.Min(float64(b.w)/float64(pic.width), float64(b.h)/float64(pic.height))
-	w, h := int(float64(pic.width)*ratio+1e-9), int(float64(pic.height)*ratio+1e-9)
+func (b book) fill(pic picture.Picture) (input []float32, part span, back func(x, y float64) (float64, float64)) {
+	ratio := math.Min(float64(b.w)/float64(pic.Width), float64(b.h)/float64(pic.Height))
+	w, h := int(float64(pic.Width)*ratio+1e-9), int(float64(pic.Height)*ratio+1e-9)
 	left, top := 0, 0
 	if b.centred {
-		w, h = int(math.Round(float64(pic.width)*ratio)), int(math.Round(float64(pic.height)*ratio))
+		w, h = int(math.Round(float64(pic.Width)*ratio)), int(math.Round(float64(pic.Height)*ratio))
 		left, top = int(math.Round(float64(b.w-w)/2-0.1)), int(math.Round(float64(b.h-h)/2-0.1))
 	}
-	zoomX, zoomY := float64(w)/float64(pic.width), float64(h)/float64(pic.height)
+	zoomX, zoomY := float64(w)/float64(pic.Width), float64(h)/float64(pic.Height)
 	for channel, from := range b.colour {
 		for row := range b.h {
 			for col := range b.w {
@@ -100,29 +101,29 @@ type corners [5]float64
 
 // sameBoxes wants the same people in the same order: each side within a fifth of
 // the half pixel, and scores within the thousandth, that are allowed.
-func sameBoxes(tb testing.TB, got []detection, want []corners, pic picture) {
+func sameBoxes(tb testing.TB, got []picture.Detection, want []corners, pic picture.Picture) {
 	tb.Helper()
 	if len(got) != len(want) || len(got) == 0 {
 		tb.Fatalf("%d people, want %d and at least one", len(got), len(want))
 	}
 	for i, c := range want {
-		b := got[i].box
-		far := math.Abs(b.x - math.Max(c[0], 0))
-		far = math.Max(far, math.Abs(b.y-math.Max(c[1], 0)))
-		far = math.Max(far, math.Abs(b.x+b.w-math.Min(c[2], float64(pic.width))))
-		far = math.Max(far, math.Abs(b.y+b.h-math.Min(c[3], float64(pic.height))))
-		if far > 0.1 || math.Abs(got[i].score-c[4]) > 1e-3 {
+		b := got[i].Box
+		far := math.Abs(b.X - math.Max(c[0], 0))
+		far = math.Max(far, math.Abs(b.Y-math.Max(c[1], 0)))
+		far = math.Max(far, math.Abs(b.X+b.W-math.Min(c[2], float64(pic.Width))))
+		far = math.Max(far, math.Abs(b.Y+b.H-math.Min(c[3], float64(pic.Height))))
+		if far > 0.1 || math.Abs(got[i].Score-c[4]) > 1e-3 {
 			tb.Errorf("person %d is %.3f, want %.3f: %.3f px apart", i, got[i], c, far)
 		}
 	}
 }
 
 // nearTruth wants the first box to lie on the skier.
-func nearTruth(tb testing.TB, found []detection) {
+func nearTruth(tb testing.TB, found []picture.Detection) {
 	tb.Helper()
 	_, truth := skier(tb)
-	iou := overlap(found[0].box, rect{truth.Box[0], truth.Box[1], truth.Box[2], truth.Box[3]})
-	if tb.Logf("box IoU with the truth %.3f, score %.3f", iou, found[0].score); iou < 0.85 {
+	iou := picture.Overlap(found[0].Box, picture.Rect{X: truth.Box[0], Y: truth.Box[1], W: truth.Box[2], H: truth.Box[3]})
+	if tb.Logf("box IoU with the truth %.3f, score %.3f", iou, found[0].Score); iou < 0.85 {
 		tb.Error("want at least 0.85")
 	}
 }
@@ -212,7 +213,7 @@ func TestRTMDetHeadGolden(t *testing.T) {
 			}
 			var there []corners
 			for _, p := range want {
-				there = append(there, corners{p.box.x, p.box.y, p.box.x + p.box.w, p.box.y + p.box.h, p.score})
+				there = append(there, corners{p.Box.X, p.Box.Y, p.Box.X + p.Box.W, p.Box.Y + p.Box.H, p.Score})
 			}
 			sameBoxes(t, got, there, c.pic)
 			head[3].shape = []int64{1, 4, 40, 39}

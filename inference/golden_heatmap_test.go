@@ -4,6 +4,8 @@ import (
 	"maps"
 	"math"
 	"testing"
+
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 // TestHeatmapGolden reads the real TinyPose in each of the three ways.
@@ -19,7 +21,7 @@ func TestHeatmapGolden(t *testing.T) {
 		}
 		for name, c := range goldenPictures(t) {
 			t.Run(decode+" "+name, func(t *testing.T) {
-				got := make([]keypoint, 17)
+				got := make([]picture.Keypoint, 17)
 				if err := h.estimate(c.pic, c.box, got); err != nil {
 					t.Fatal(err)
 				}
@@ -37,11 +39,11 @@ func TestHeatmapGolden(t *testing.T) {
 
 // heatmapByTheBook is MMPose's bounding box to centre and scale, its warp
 // (get_warp_matrix or get_udp_warp_matrix), its refinement of whole maps and its way back.
-func heatmapByTheBook(tb testing.TB, n *network, c goldenPicture, decode string) (points []keypoint) {
+func heatmapByTheBook(tb testing.TB, n *network, c goldenPicture, decode string) (points []picture.Keypoint) {
 	tb.Helper()
 	mean, std := [3]float64{123.675, 116.28, 103.53}, [3]float64{58.395, 57.12, 57.375}
-	centreX, centreY := c.box.x+c.box.w/2, c.box.y+c.box.h/2
-	scaleW, scaleH := c.box.w*1.25, c.box.h*1.25
+	centreX, centreY := c.box.X+c.box.W/2, c.box.Y+c.box.H/2
+	scaleW, scaleH := c.box.W*1.25, c.box.H*1.25
 	if scaleW > scaleH*192/256 {
 		scaleH = scaleW / 192 * 256
 	} else {
@@ -80,8 +82,8 @@ func heatmapByTheBook(tb testing.TB, n *network, c goldenPicture, decode string)
 		} else {
 			x, y = x*4, y*4
 		}
-		points = append(points, keypoint{
-			x: x/192*scaleW + centreX - scaleW/2, y: y/256*scaleH + centreY - scaleH/2, score: math.Min(score, 1),
+		points = append(points, picture.Keypoint{
+			X: x/192*scaleW + centreX - scaleW/2, Y: y/256*scaleH + centreY - scaleH/2, Score: math.Min(score, 1),
 		})
 	}
 	return points

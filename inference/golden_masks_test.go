@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/motionmill/motionmill/inference/coco"
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 // byTheBook is a picture of probabilities of the input's size.
@@ -41,7 +42,7 @@ func sameMatte(tb testing.TB, got []byte, part span, want byTheBook) {
 }
 
 // cutOut is the matte of a picture.
-func cutOut(tb testing.TB, m matter, pic picture) []byte {
+func cutOut(tb testing.TB, m matter, pic picture.Picture) []byte {
 	tb.Helper()
 	w, h := m.size(pic)
 	grey := make([]byte, w*h)
@@ -165,7 +166,7 @@ func TestMaskRCNNGolden(t *testing.T) {
 			})
 		}
 		t.Run(layout+" nobody", func(t *testing.T) {
-			empty := picture{pix: make([]byte, 320*200*3), width: 320, height: 200}
+			empty := picture.Picture{Pix: make([]byte, 320*200*3), Width: 320, Height: 200}
 			if found, err := d.detect(empty); err != nil || len(found) != 0 {
 				t.Errorf("found %v, error %v", found, err)
 			}

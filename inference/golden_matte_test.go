@@ -3,6 +3,8 @@ package inference
 import (
 	"math"
 	"testing"
+
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 func TestSelfieGolden(t *testing.T) {
@@ -38,13 +40,13 @@ func TestSelfieGolden(t *testing.T) {
 
 // selfieByTheBook resizes the picture to 256 by 256 with samples in the middle of
 // px, on 0 to 1, row after row with the channels mixed; out comes the probability.
-func selfieByTheBook(tb testing.TB, n *network, pic picture) (person []float64) {
+func selfieByTheBook(tb testing.TB, n *network, pic picture.Picture) (person []float64) {
 	tb.Helper()
 	input := make([]float32, 256*256*3)
 	for row := range 256 {
 		for col := range 256 {
-			x := (float64(col)+0.5)/256*float64(pic.width) - 0.5
-			y := (float64(row)+0.5)/256*float64(pic.height) - 0.5
+			x := (float64(col)+0.5)/256*float64(pic.Width) - 0.5
+			y := (float64(row)+0.5)/256*float64(pic.Height) - 0.5
 			for channel := range 3 {
 				input[(row*256+col)*3+channel] = float32(sample(pic, x, y, channel, false) / 255)
 			}

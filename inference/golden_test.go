@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"testing"
+
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 // The golden tests compare what a family makes of a real picture with a second
@@ -19,14 +21,14 @@ func goldenPictures(tb testing.TB) map[string]goldenPicture {
 	skiing, truth := skier(tb)
 	dancing, _ := dance(tb, 61)
 	return map[string]goldenPicture{
-		"skier":  {skiing, rect{truth.Box[0], truth.Box[1], truth.Box[2], truth.Box[3]}},
-		"dancer": {dancing[60], rect{95.5, 60.25, 190, 380}},
+		"skier":  {skiing, picture.Rect{X: truth.Box[0], Y: truth.Box[1], W: truth.Box[2], H: truth.Box[3]}},
+		"dancer": {dancing[60], picture.Rect{X: 95.5, Y: 60.25, W: 190, H: 380}},
 	}
 }
 
 type goldenPicture struct {
-	pic picture
-	box rect
+	pic picture.Picture
+	box picture.Rect
 }
 
 // networkNamed opens a model of the test data.
@@ -64,25 +66,25 @@ func read(tb testing.TB, n *network, input []float32) (out [][]float32) {
 
 // samePoints wants positions within a fifth of the half pixel, and scores
 // within the thousandth, that are allowed.
-func samePoints(tb testing.TB, got, want []keypoint) {
+func samePoints(tb testing.TB, got, want []picture.Keypoint) {
 	tb.Helper()
 	if len(got) != len(want) {
 		tb.Fatalf("%d points, want %d", len(got), len(want))
 	}
 	for i := range want {
-		if math.Hypot(got[i].x-want[i].x, got[i].y-want[i].y) > 0.1 || math.Abs(got[i].score-want[i].score) > 1e-3 {
+		if math.Hypot(got[i].X-want[i].X, got[i].Y-want[i].Y) > 0.1 || math.Abs(got[i].Score-want[i].Score) > 1e-3 {
 			tb.Errorf("point %d is %.3f, want %.3f", i, got[i], want[i])
 		}
 	}
 }
 
 // agreement is the similarity of points with the skier's truth.
-func agreement(tb testing.TB, points []keypoint) float64 {
+func agreement(tb testing.TB, points []picture.Keypoint) float64 {
 	tb.Helper()
 	_, truth := skier(tb)
 	list := make([][3]float64, len(points))
 	for i, p := range points {
-		list[i] = [3]float64{p.x, p.y, p.score}
+		list[i] = [3]float64{p.X, p.Y, p.Score}
 	}
 	return similarity(list, truth)
 }
@@ -95,7 +97,7 @@ func TestSimCCGolden(t *testing.T) {
 	}
 	for name, c := range goldenPictures(t) {
 		t.Run(name, func(t *testing.T) {
-			got := make([]keypoint, 17)
+			got := make([]picture.Keypoint, 17)
 			if err := s.estimate(c.pic, c.box, got); err != nil {
 				t.Fatal(err)
 			}
@@ -111,11 +113,11 @@ func TestSimCCGolden(t *testing.T) {
 }
 
 // simccByTheBook is MMPose's bounding box to centre and scale, warp, and SimCC decoding.
-func simccByTheBook(tb testing.TB, n *network, c goldenPicture) (points []keypoint) {
+func simccByTheBook(tb testing.TB, n *network, c goldenPicture) (points []picture.Keypoint) {
 	tb.Helper()
 	mean, std := [3]float64{123.675, 116.28, 103.53}, [3]float64{58.395, 57.12, 57.375}
-	centreX, centreY := c.box.x+c.box.w/2, c.box.y+c.box.h/2
-	scaleW, scaleH := c.box.w*1.25, c.box.h*1.25
+	centreX, centreY := c.box.X+c.box.W/2, c.box.Y+c.box.H/2
+	scaleW, scaleH := c.box.W*1.25, c.box.H*1.25
 	if scaleW > scaleH*192/256 {
 		scaleH = scaleW / 192 * 256
 	} else {
@@ -145,10 +147,10 @@ func simccByTheBook(tb testing.TB, n *network, c goldenPicture) (points []keypoi
 				y = i
 			}
 		}
-		points = append(points, keypoint{
-			x:     float64(x)/2/192*scaleW + centreX - scaleW/2,
-			y:     float64(y)/2/256*scaleH + centreY - scaleH/2,
-			score: math.Min(1, math.Min(float64(out[0][k*384+x]), float64(out[1][k*512+y]))),
+		points = append(points, picture.Keypoint{
+			X:     float64(x)/2/192*scaleW + centreX - scaleW/2,
+			Y:     float64(y)/2/256*scaleH + centreY - scaleH/2,
+			Score: math.Min(1, math.Min(float64(out[0][k*384+x]), float64(out[1][k*512+y]))),
 		})
 	}
 	return points
@@ -162,22 +164,22 @@ func TestMoveNetGolden(t *testing.T) {
 	}
 	for name, c := range goldenPictures(t) {
 		t.Run(name, func(t *testing.T) {
-			w, h := float64(c.pic.width), float64(c.pic.height)
-			got := make([]keypoint, 17)
-			if err := one.estimate(c.pic, rect{0, 0, w, h}, got); err != nil {
+			w, h := float64(c.pic.Width), float64(c.pic.Height)
+			got := make([]picture.Keypoint, 17)
+			if err := one.estimate(c.pic, picture.Rect{X: 0, Y: 0, W: w, H: h}, got); err != nil {
 				t.Fatal(err)
 			}
 			side := math.Max(w, h)
 			samePoints(t, got, movenetByTheBook(t, n, c.pic, (w-side)/2, (h-side)/2, side))
 
-			next := one.(follower).next(got, c.pic.width, c.pic.height)
+			next := one.(follower).next(got, c.pic.Width, c.pic.Height)
 			left, top, side := cropByTheBook(got, w, h)
-			if next.w > next.h { // The whole frame is the square about it.
-				next = rect{next.x, next.y - (next.w-next.h)/2, next.w, next.w}
+			if next.W > next.H { // The whole frame is the square about it.
+				next = picture.Rect{X: next.X, Y: next.Y - (next.W-next.H)/2, W: next.W, H: next.W}
 			} else {
-				next = rect{next.x - (next.h-next.w)/2, next.y, next.h, next.h}
+				next = picture.Rect{X: next.X - (next.H-next.W)/2, Y: next.Y, W: next.H, H: next.H}
 			}
-			if math.Abs(next.x-left)+math.Abs(next.y-top)+math.Abs(next.w-side) > 1e-6 {
+			if math.Abs(next.X-left)+math.Abs(next.Y-top)+math.Abs(next.W-side) > 1e-6 {
 				t.Errorf("looks next at %.3f, want %.3f, %.3f, side %.3f", next, left, top, side)
 			}
 			if side >= math.Max(w, h) {
@@ -200,7 +202,7 @@ func TestMoveNetGolden(t *testing.T) {
 // movenetByTheBook resizes a square of the picture, what lies outside being 0,
 // drops fractions, and takes y, x, score as shares of the square, which count
 // from the picture's edge.
-func movenetByTheBook(tb testing.TB, n *network, pic picture, left, top, side float64) (points []keypoint) {
+func movenetByTheBook(tb testing.TB, n *network, pic picture.Picture, left, top, side float64) (points []picture.Keypoint) {
 	tb.Helper()
 	input := make([]float32, 192*192*3)
 	for row := range 192 {
@@ -214,27 +216,27 @@ func movenetByTheBook(tb testing.TB, n *network, pic picture, left, top, side fl
 	out := read(tb, n, input)[0]
 	for k := range 17 {
 		x, y := left+float64(out[k*3+1])*side, top+float64(out[k*3])*side
-		points = append(points, keypoint{x - 0.5, y - 0.5, float64(out[k*3+2])})
+		points = append(points, picture.Keypoint{X: x - 0.5, Y: y - 0.5, Score: float64(out[k*3+2])})
 	}
 	return points
 }
 
 // cropByTheBook is determine_crop_region of TensorFlow's movenet.ipynb: corner and side of the square.
-func cropByTheBook(p []keypoint, w, h float64) (left, top, side float64) {
-	centreX, centreY := (p[11].x+p[12].x+1)/2, (p[11].y+p[12].y+1)/2 // from the edge
+func cropByTheBook(p []picture.Keypoint, w, h float64) (left, top, side float64) {
+	centreX, centreY := (p[11].X+p[12].X+1)/2, (p[11].Y+p[12].Y+1)/2 // from the edge
 	torso, body := 0.0, 0.0
 	for i := range p {
-		dx, dy := math.Abs(centreX-p[i].x-0.5), math.Abs(centreY-p[i].y-0.5)
+		dx, dy := math.Abs(centreX-p[i].X-0.5), math.Abs(centreY-p[i].Y-0.5)
 		if i == 5 || i == 6 || i == 11 || i == 12 {
 			torso = slices.Max([]float64{torso, dx, dy})
 		}
-		if p[i].score >= 0.2 {
+		if p[i].Score >= 0.2 {
 			body = slices.Max([]float64{body, dx, dy})
 		}
 	}
 	half := math.Max(torso*1.9, body*1.2)
 	half = math.Min(half, slices.Max([]float64{centreX, w - centreX, centreY, h - centreY}))
-	visible := (p[11].score > 0.2 || p[12].score > 0.2) && (p[5].score > 0.2 || p[6].score > 0.2)
+	visible := (p[11].Score > 0.2 || p[12].Score > 0.2) && (p[5].Score > 0.2 || p[6].Score > 0.2)
 	if !visible || half > math.Max(w, h)/2 {
 		side = math.Max(w, h)
 		return (w - side) / 2, (h - side) / 2, side
@@ -263,7 +265,7 @@ func TestYOLOPoseGolden(t *testing.T) {
 			}
 			samePeople(t, again, rows, back)
 			if name == "skier" {
-				oks := agreement(t, got[0].points)
+				oks := agreement(t, got[0].Points)
 				if t.Logf("keypoint similarity %.3f", oks); oks < 0.8 {
 					t.Error("want at least 0.8")
 				}
@@ -272,7 +274,7 @@ func TestYOLOPoseGolden(t *testing.T) {
 	}
 }
 
-func samePeople(tb testing.TB, got []person, rows [][]float64, back func(x, y float64) (float64, float64)) {
+func samePeople(tb testing.TB, got []picture.Person, rows [][]float64, back func(x, y float64) (float64, float64)) {
 	tb.Helper()
 	if len(got) != len(rows) || len(got) == 0 {
 		tb.Fatalf("%d people, want %d and at least one", len(got), len(rows))
@@ -280,32 +282,32 @@ func samePeople(tb testing.TB, got []person, rows [][]float64, back func(x, y fl
 	for i, row := range rows {
 		left, top := back(row[0], row[1])
 		right, bottom := back(row[2], row[3])
-		box := got[i].box
-		if far := math.Abs(box.x-left) + math.Abs(box.y-top) + math.Abs(box.x+box.w-right) + math.Abs(box.y+box.h-bottom); far > 0.1 {
+		box := got[i].Box
+		if far := math.Abs(box.X-left) + math.Abs(box.Y-top) + math.Abs(box.X+box.W-right) + math.Abs(box.Y+box.H-bottom); far > 0.1 {
 			// Boxes are cut at the frame's edges, which these people do not reach.
 			tb.Errorf("box %v, want %.2f %.2f to %.2f %.2f", box, left, top, right, bottom)
 		}
-		if math.Abs(got[i].score-row[4]) > 1e-3 {
-			tb.Errorf("score %v, want %v", got[i].score, row[4])
+		if math.Abs(got[i].Score-row[4]) > 1e-3 {
+			tb.Errorf("score %v, want %v", got[i].Score, row[4])
 		}
-		var want []keypoint
+		var want []picture.Keypoint
 		for k := range 17 {
 			x, y := back(row[6+k*3], row[7+k*3])
-			want = append(want, keypoint{x - 0.5, y - 0.5, row[8+k*3]}) // The reference counts from the edge.
+			want = append(want, picture.Keypoint{X: x - 0.5, Y: y - 0.5, Score: row[8+k*3]}) // The reference counts from the edge.
 		}
-		samePoints(tb, got[i].points, want)
+		samePoints(tb, got[i].Points, want)
 	}
 }
 
 // yoloPoseByTheBook letterboxes as Ultralytics does, and returns, best first, left,
 // top, right, bottom, score, class and points of everyone in input px, and
 // the way from there to the picture.
-func yoloPoseByTheBook(tb testing.TB, n *network, pic picture) (rows [][]float64, back func(x, y float64) (float64, float64)) {
+func yoloPoseByTheBook(tb testing.TB, n *network, pic picture.Picture) (rows [][]float64, back func(x, y float64) (float64, float64)) {
 	tb.Helper()
-	ratio := math.Min(640/float64(pic.width), 640/float64(pic.height))
-	w, h := math.Round(float64(pic.width)*ratio), math.Round(float64(pic.height)*ratio)
+	ratio := math.Min(640/float64(pic.Width), 640/float64(pic.Height))
+	w, h := math.Round(float64(pic.Width)*ratio), math.Round(float64(pic.Height)*ratio)
 	left, top := math.Round((640-w)/2-0.1), math.Round((640-h)/2-0.1)
-	zoomX, zoomY := w/float64(pic.width), h/float64(pic.height)
+	zoomX, zoomY := w/float64(pic.Width), h/float64(pic.Height)
 	input := make([]float32, 3*640*640)
 	for channel := range 3 {
 		for row := range 640 {

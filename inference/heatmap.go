@@ -1,6 +1,10 @@
 package inference
 
-import "math"
+import (
+	"math"
+
+	"github.com/motionmill/motionmill/inference/picture"
+)
 
 // The ways to read a heat map below one cell. UDP also lays the crop otherwise:
 // its corners on the middles of the input's outermost samples.
@@ -52,7 +56,7 @@ func (h *heatmap) minimum() float64 { return h.minScore }
 
 // estimate finds the points of the person in box, all in frame pixels, and
 // writes them into points, which must have one place for each.
-func (h *heatmap) estimate(pic picture, box rect, points []keypoint) error {
+func (h *heatmap) estimate(pic picture.Picture, box picture.Rect, points []picture.Keypoint) error {
 	area, place := h.aim(box)
 	return h.look(pic, place, func(out []tensor) error { return h.read(out, area, points) })
 }
@@ -60,7 +64,7 @@ func (h *heatmap) estimate(pic picture, box rect, points []keypoint) error {
 func (h *heatmap) parts() view { return h.view }
 
 // aim gives the area of the frame that is seen for a box, and how it is laid into the input.
-func (h *heatmap) aim(box rect) (area rect, place placement) {
+func (h *heatmap) aim(box picture.Rect) (area picture.Rect, place placement) {
 	area = topDown(box, h.boxScale, float64(h.fill.width)/float64(h.fill.height))
 	if h.decode == decodeUDP {
 		return area, cropUDP(area, h.fill.width, h.fill.height)
@@ -69,7 +73,7 @@ func (h *heatmap) aim(box rect) (area rect, place placement) {
 }
 
 // read takes the points of one person, who was seen in an area, from the outputs.
-func (h *heatmap) read(out []tensor, area rect, points []keypoint) error {
+func (h *heatmap) read(out []tensor, area picture.Rect, points []picture.Keypoint) error {
 	shape := out[0].shape
 	if len(shape) != 4 || int(shape[1]) != h.points || len(points) != h.points {
 		return h.network.model.mismatch("its output has the shape %v, want [1 %d h w]", shape, h.points)
@@ -83,12 +87,12 @@ func (h *heatmap) read(out []tensor, area rect, points []keypoint) error {
 	for i := range points {
 		m := grid{data: out[0].data[i*rows*cols : (i+1)*rows*cols], w: cols, h: rows}
 		x, y, score := m.peak(h.decode)
-		points[i] = keypoint{}
+		points[i] = picture.Keypoint{}
 		if score > 0 {
-			points[i] = keypoint{
-				x:     area.x + x/right*area.w,
-				y:     area.y + y/bottom*area.h,
-				score: math.Min(score, 1),
+			points[i] = picture.Keypoint{
+				X:     area.X + x/right*area.W,
+				Y:     area.Y + y/bottom*area.H,
+				Score: math.Min(score, 1),
 			}
 		}
 	}

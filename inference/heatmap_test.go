@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -137,24 +138,24 @@ func heatmapModel(t *testing.T, options string) Model {
 func TestHeatmapMapsBackToTheFrame(t *testing.T) {
 	maps := append(bump(48, 64, 12, 32, 2).data, make([]float32, 48*64)...) // the second point is nowhere
 	maps[32*48+12] = 1.3                                                    // scores end at 1
-	for decode, want := range map[string]keypoint{
+	for decode, want := range map[string]picture.Keypoint{
 		// The box has the input's aspect: the area is the box. A quarter of its width, half its height.
-		"quarter": {137.5, 140, 1}, "dark": {137.5, 140, 1},
+		"quarter": {X: 137.5, Y: 140, Score: 1}, "dark": {X: 137.5, Y: 140, Score: 1},
 		// Of the 47 and 63 steps between its corners.
-		"udp": {100 + 12.0/47*150, 40 + 32.0/63*200, 1},
+		"udp": {X: 100 + 12.0/47*150, Y: 40 + 32.0/63*200, Score: 1},
 	} {
 		p, err := newHeatmap(networkOf(t, heatmapModel(t, "box_scale: 1.0, decode: "+decode), []int64{1, 2, 64, 48}, maps))
 		if err != nil {
 			t.Fatal(err)
 		}
-		points := make([]keypoint, 2)
-		if err := p.estimate(noise(400, 400), rect{100, 40, 150, 200}, points); err != nil {
+		points := make([]picture.Keypoint, 2)
+		if err := p.estimate(noise(400, 400), picture.Rect{X: 100, Y: 40, W: 150, H: 200}, points); err != nil {
 			t.Fatal(err)
 		}
-		if math.Hypot(points[0].x-want.x, points[0].y-want.y) > 1e-6 || points[0].score != 1 {
+		if math.Hypot(points[0].X-want.X, points[0].Y-want.Y) > 1e-6 || points[0].Score != 1 {
 			t.Errorf("%s: got %v, want %v", decode, points[0], want)
 		}
-		if points[1] != (keypoint{}) {
+		if points[1] != (picture.Keypoint{}) {
 			t.Errorf("%s: the point that is nowhere is %v", decode, points[1])
 		}
 	}
@@ -195,7 +196,7 @@ func TestOutputsThatAreNoNumbersAreRefused(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				err = p.estimate(noise(10, 10), rect{0, 0, 10, 10}, make([]keypoint, 2))
+				err = p.estimate(noise(10, 10), picture.Rect{X: 0, Y: 0, W: 10, H: 10}, make([]picture.Keypoint, 2))
 				if typed := wantKind(t, err, job.Internal); !strings.Contains(typed.Finding, "NaN") {
 					t.Errorf("got %v", err)
 				}

@@ -1,6 +1,10 @@
 package inference
 
-import "math"
+import (
+	"math"
+
+	"github.com/motionmill/motionmill/inference/picture"
+)
 
 // share says between which two cells a pixel lies: low and the next, of which the
 // latter has the weight.
@@ -45,12 +49,12 @@ func (c canvas) lay(mask grid, count, over, within span, w *worktop, tones func(
 		return
 	}
 	n := part.x1 - part.x0
-	w.across = grown(w.across, n)
+	w.across = picture.Grown(w.across, n)
 	for i := range w.across {
 		w.across[i] = shareOf(part.x0+i-over.x0, over.x1-over.x0, mask.w, count.x0, count.x1)
 	}
 	first, last := w.across[0].low, w.across[n-1].high
-	w.row = grown(w.row, mask.w+n)
+	w.row = picture.Grown(w.row, mask.w+n)
 	row, values := w.row[:mask.w], w.row[mask.w:]
 	for y := part.y0; y < part.y1; y++ {
 		s := shareOf(y-over.y0, over.y1-over.y0, mask.h, count.y0, count.y1)

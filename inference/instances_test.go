@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -67,7 +68,7 @@ func TestYOLOSegJoinsPeople(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []detection{{rect{0, 0, 32, 8}, 0.9}, {rect{16, 8, 16, 8}, 0.8}}
+	want := []picture.Detection{{Box: picture.Rect{X: 0, Y: 0, W: 32, H: 8}, Score: 0.9}, {Box: picture.Rect{X: 16, Y: 8, W: 16, H: 8}, Score: 0.8}}
 	if diff := cmp.Diff(want, found, aboutEqual); diff != "" {
 		t.Error(diff)
 	}

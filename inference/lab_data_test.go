@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 // testdata returns the path of a file of the test data, or skips the test.
@@ -53,7 +55,7 @@ func decode(tb testing.TB, path string, w, h, limit int) [][]byte {
 func itoa(n int) string { b, _ := json.Marshal(n); return string(b) }
 
 // dance is up to limit frames (0 is all) of the dance video and the published points of all.
-func dance(tb testing.TB, limit int) (frames []picture, points [][][3]float64) {
+func dance(tb testing.TB, limit int) (frames []picture.Picture, points [][][3]float64) {
 	tb.Helper()
 	text, err := os.ReadFile(testdata(tb, "groundtruth", "talmolab_dance_keypoints.json"))
 	if err != nil {
@@ -64,7 +66,7 @@ func dance(tb testing.TB, limit int) (frames []picture, points [][][3]float64) {
 		tb.Fatal(err)
 	}
 	for _, pix := range decode(tb, testdata(tb, "videos", "talmolab_dance_track0.mp4"), 384, 496, limit) {
-		frames = append(frames, picture{pix, 384, 496})
+		frames = append(frames, picture.Picture{Pix: pix, Width: 384, Height: 496})
 	}
 	return frames, truth.Keypoints
 }
@@ -79,7 +81,7 @@ type annotation struct {
 }
 
 // skier returns the picture and its truth.
-func skier(tb testing.TB) (picture, annotation) {
+func skier(tb testing.TB) (picture.Picture, annotation) {
 	tb.Helper()
 	text, err := os.ReadFile(testdata(tb, "groundtruth", "test_coco.json"))
 	if err != nil {
@@ -103,10 +105,10 @@ func skier(tb testing.TB) (picture, annotation) {
 		if err := json.Unmarshal(raw, &truth); err != nil {
 			tb.Fatal(err)
 		}
-		return picture{decode(tb, testdata(tb, "groundtruth", "000000000785.jpg"), 640, 425, 1)[0], 640, 425}, truth
+		return picture.Picture{Pix: decode(tb, testdata(tb, "groundtruth", "000000000785.jpg"), 640, 425, 1)[0], Width: 640, Height: 425}, truth
 	}
 	tb.Fatal("the truth about picture 785 is missing")
-	return picture{}, annotation{}
+	return picture.Picture{}, annotation{}
 }
 
 // similarity is COCO's object keypoint similarity (cocodataset.org, keypoints

@@ -4,26 +4,28 @@ import (
 	"bytes"
 	"math"
 	"math/rand/v2"
+
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 // noise is a picture of random px, always the same.
-func noise(w, h int) picture {
+func noise(w, h int) picture.Picture {
 	random := rand.New(rand.NewPCG(1, 2))
-	p := picture{pix: make([]byte, w*h*3), width: w, height: h}
-	for i := range p.pix {
-		p.pix[i] = byte(random.IntN(256))
+	p := picture.Picture{Pix: make([]byte, w*h*3), Width: w, Height: h}
+	for i := range p.Pix {
+		p.Pix[i] = byte(random.IntN(256))
 	}
 	return p
 }
 
 // sample is the plain definition of bilinear interpolation at one position.
-func sample(p picture, x, y float64, channel int, border bool) float64 {
+func sample(p picture.Picture, x, y float64, channel int, border bool) float64 {
 	at := func(i, j int) float64 {
-		if border && (i < 0 || j < 0 || i >= p.width || j >= p.height) {
+		if border && (i < 0 || j < 0 || i >= p.Width || j >= p.Height) {
 			return 0
 		}
-		i, j = min(max(i, 0), p.width-1), min(max(j, 0), p.height-1)
-		return float64(p.pix[(j*p.width+i)*3+channel])
+		i, j = min(max(i, 0), p.Width-1), min(max(j, 0), p.Height-1)
+		return float64(p.Pix[(j*p.Width+i)*3+channel])
 	}
 	i, j := int(math.Floor(x)), int(math.Floor(y))
 	fx, fy := x-float64(i), y-float64(j)
@@ -52,6 +54,6 @@ func sumOf(b []byte) (sum int) {
 }
 
 // ofColour is a still of one colour.
-func ofColour(w, h int, colour [3]byte) Still {
-	return Still{Pix: bytes.Repeat(colour[:], w*h), Width: w, Height: h}
+func ofColour(w, h int, colour [3]byte) picture.Picture {
+	return picture.Picture{Pix: bytes.Repeat(colour[:], w*h), Width: w, Height: h}
 }

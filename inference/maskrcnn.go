@@ -1,6 +1,10 @@
 package inference
 
-import "math"
+import (
+	"math"
+
+	"github.com/motionmill/motionmill/inference/picture"
+)
 
 // maskRCNN is the family of Mask R-CNN: a box, a class, a score and a mask for
 // each thing found, none when nothing is. In the layout torchvision the masks are
@@ -104,20 +108,20 @@ func (d *maskRCNN) options(masks []int64) (err error) {
 }
 
 // detect finds the people in a frame, best first.
-func (d *maskRCNN) detect(pic picture) ([]detection, error) {
+func (d *maskRCNN) detect(pic picture.Picture) ([]picture.Detection, error) {
 	return d.view.people(pic, d.read)
 }
 
 // size is the width and height in px of the mattes of frames like pic: the
 // input's, less what letterboxing leaves empty.
-func (d *maskRCNN) size(pic picture) (w, h int) {
+func (d *maskRCNN) size(pic picture.Picture) (w, h int) {
 	p := place(d.network.model.Input, pic)
 	return p.w, p.h
 }
 
 // cut writes the masks of all people together into dst, grey8 of the size that
 // size gives; 255 is person.
-func (d *maskRCNN) cut(pic picture, dst []byte) error {
+func (d *maskRCNN) cut(pic picture.Picture, dst []byte) error {
 	p := place(d.network.model.Input, pic)
 	return d.examine(pic, p, func(w *worktop, out []tensor) error {
 		if err := d.read(w, out); err != nil {
@@ -130,7 +134,7 @@ func (d *maskRCNN) cut(pic picture, dst []byte) error {
 			g.data = masks.data[c.at*g.w*g.h : (c.at+1)*g.w*g.h]
 			over := span{0, 0, g.w, g.h} // the whole input
 			if d.zoo {
-				g, over = framed(g, w), pasted(c.box)
+				g, over = framed(g, w), pasted(c.Box)
 			}
 			onto.lay(g, span{0, 0, g.w, g.h}, over, over, w, tone)
 		}
@@ -141,7 +145,7 @@ func (d *maskRCNN) cut(pic picture, dst []byte) error {
 // framed adds a cell of 0 on every side of a mask.
 func framed(g grid, w *worktop) grid {
 	f := grid{w: g.w + 2, h: g.h + 2}
-	w.cells = grown(w.cells, f.w*f.h)
+	w.cells = picture.Grown(w.cells, f.w*f.h)
 	f.data = w.cells
 	clear(f.data)
 	for y := range g.h {
@@ -153,11 +157,11 @@ func framed(g grid, w *worktop) grid {
 // pasted is where a framed mask lies: the box, grown as the frame grows the
 // mask, with fractions dropped. After torchvision's expand_boxes and
 // paste_mask_in_image (models/detection/roi_heads.py).
-func pasted(box rect) span {
+func pasted(box picture.Rect) span {
 	const wider = (zooCells + 2.0) / zooCells
-	x, y := box.centre()
-	left, top := math.Trunc(x-box.w/2*wider), math.Trunc(y-box.h/2*wider)
-	right, bottom := math.Trunc(x+box.w/2*wider), math.Trunc(y+box.h/2*wider)
+	x, y := box.Centre()
+	left, top := math.Trunc(x-box.W/2*wider), math.Trunc(y-box.H/2*wider)
+	right, bottom := math.Trunc(x+box.W/2*wider), math.Trunc(y+box.H/2*wider)
 	return span{int(left), int(top), int(math.Max(right, left)) + 1, int(math.Max(bottom, top)) + 1}
 }
 
@@ -173,8 +177,8 @@ func (d *maskRCNN) read(w *worktop, out []tensor) error {
 			continue
 		}
 		b := out[d.boxes].data[4*i : 4*i+4]
-		box := rect{float64(b[0]), float64(b[1]), float64(b[2] - b[0]), float64(b[3] - b[1])}
-		w.candidates = append(w.candidates, candidate{detection{box, score}, i})
+		box := picture.Rect{X: float64(b[0]), Y: float64(b[1]), W: float64(b[2] - b[0]), H: float64(b[3] - b[1])}
+		w.candidates = append(w.candidates, candidate{picture.Detection{Box: box, Score: score}, i})
 	}
 	sortByScore(w.candidates)
 	return nil

@@ -3,6 +3,8 @@ package inference
 import (
 	"errors"
 	"math"
+
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 // matte is the family of models that give one probability of "person" for
@@ -78,8 +80,8 @@ func (m *matte) options() error {
 // unless both sides are longer, or both shorter, than the short side; then
 // the shorter becomes that. Both are rounded down to the multiple.
 // MODNet, demo/image_matting/colab/inference.py.
-func (s sizing) of(pic picture) (w, h int) {
-	w, h = pic.width, pic.height
+func (s sizing) of(pic picture.Picture) (w, h int) {
+	w, h = pic.Width, pic.Height
 	if shorter := min(w, h); shorter > s.short || max(w, h) < s.short {
 		scale := float64(s.short) / float64(shorter)
 		w, h = int(float64(w)*scale+1e-6), int(float64(h)*scale+1e-6)
@@ -112,7 +114,7 @@ func mapOf(shape []int64) (matteMap, bool) {
 }
 
 // input is what the manifest says of it, at the size for frames like pic.
-func (m *matte) input(pic picture) Input {
+func (m *matte) input(pic picture.Picture) Input {
 	in := m.network.model.Input
 	if m.sizing.short > 0 {
 		in.Width, in.Height = m.sizing.of(pic)
@@ -122,13 +124,13 @@ func (m *matte) input(pic picture) Input {
 
 // size is the width and height in px of the mattes of frames like pic: the
 // model's own, less what letterboxing leaves empty.
-func (m *matte) size(pic picture) (w, h int) {
+func (m *matte) size(pic picture.Picture) (w, h int) {
 	p := place(m.input(pic), pic)
 	return p.w, p.h
 }
 
 // film begins a video. Where the size is the video's own, so are the buffers.
-func (m *matte) film(pic picture) videoMatter {
+func (m *matte) film(pic picture.Picture) videoMatter {
 	if m.sizing.short == 0 {
 		return &matteVideo{matte: *m}
 	}
@@ -154,7 +156,7 @@ func (v *matteVideo) close() error {
 
 // cut writes the matte of a frame into dst, grey8, of the size that size gives;
 // 255 is person.
-func (m *matte) cut(pic picture, dst []byte) error {
+func (m *matte) cut(pic picture.Picture, dst []byte) error {
 	if m.sizing.short > 0 { // It is a picture by itself.
 		video := m.film(pic)
 		return errors.Join(video.cut(pic, dst), video.close())

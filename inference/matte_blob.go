@@ -1,5 +1,7 @@
 package inference
 
+import "github.com/motionmill/motionmill/inference/picture"
+
 // finder remembers the memory that looking for blobs needs.
 type finder struct {
 	seen  []bool
@@ -9,7 +11,7 @@ type finder struct {
 // largestBlob returns the bounding box, in matte px, of the largest connected
 // (4 neighbours) area that is more person than not. ok is false where none
 // covers a five-hundredth of the matte.
-func (f *finder) largestBlob(grey []byte, w, h int) (box rect, ok bool) {
+func (f *finder) largestBlob(grey []byte, w, h int) (box picture.Rect, ok bool) {
 	if cap(f.seen) < w*h {
 		f.seen = make([]bool, w*h)
 	}
@@ -28,7 +30,7 @@ func (f *finder) largestBlob(grey []byte, w, h int) (box rect, ok bool) {
 }
 
 // flood visits the area of pixel start and returns its bounds and size.
-func (f *finder) flood(grey []byte, w, h, start int) (rect, int) {
+func (f *finder) flood(grey []byte, w, h, start int) (picture.Rect, int) {
 	left, right, top, bottom, n := start%w, start%w, start/w, start/w, 0
 	f.seen[start] = true
 	f.stack = append(f.stack[:0], int32(start))
@@ -57,5 +59,5 @@ func (f *finder) flood(grey []byte, w, h, start int) (rect, int) {
 			visit(i + w)
 		}
 	}
-	return rect{float64(left), float64(top), float64(right - left + 1), float64(bottom - top + 1)}, n
+	return picture.Rect{X: float64(left), Y: float64(top), W: float64(right - left + 1), H: float64(bottom - top + 1)}, n
 }

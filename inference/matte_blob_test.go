@@ -1,6 +1,10 @@
 package inference
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/motionmill/motionmill/inference/picture"
+)
 
 func TestLargestBlob(t *testing.T) {
 	paint := func(grey []byte, w int, box [4]int) {
@@ -24,7 +28,7 @@ func TestLargestBlob(t *testing.T) {
 	paint(grey, 40, [4]int{3, 22, 15, 2})
 	paint(grey, 40, [4]int{18, 24, 4, 4}) // touches only diagonally
 	box, ok := f.largestBlob(grey, 40, 30)
-	if want := (rect{3, 4, 15, 20}); !ok || box != want {
+	if want := (picture.Rect{X: 3, Y: 4, W: 15, H: 20}); !ok || box != want {
 		t.Errorf("got %v, want %v", box, want)
 	}
 	for i := range grey {

@@ -1,12 +1,14 @@
 package inference
 
+import "github.com/motionmill/motionmill/inference/picture"
+
 // boxer averages over square windows, by running sums.
 type boxer struct{ rows, column []float32 }
 
 // mean writes into dst the mean of src within radius cells of each; fewer
 // at the edges. dst may be src.
 func (b *boxer) mean(dst, src []float32, w, h, radius int) {
-	b.rows, b.column = grown(b.rows, w*h), grown(b.column, w)
+	b.rows, b.column = picture.Grown(b.rows, w*h), picture.Grown(b.column, w)
 	for y := range h {
 		across(b.rows[y*w:(y+1)*w], src[y*w:(y+1)*w], radius)
 	}

@@ -1,5 +1,7 @@
 package inference
 
+import "github.com/motionmill/motionmill/inference/picture"
+
 // guide brings a small matte to the size of its frame, along the edges that the
 // frame shows: the fast guided filter (He and Sun 2015) with colour as its guide (He,
 // Sun and Tang 2013). In every window of the grid the matte is held for a
@@ -51,16 +53,16 @@ const (
 
 // apply writes the matte of pic into dst, grey8 of its size, from matte on the
 // grid of g.
-func (f *guide) apply(dst []byte, pic picture, g *raster, matte []float32) {
+func (f *guide) apply(dst []byte, pic picture.Picture, g *raster, matte []float32) {
 	f.solve(g, matte)
-	f.place(pic.width, g)
-	for y := range pic.height {
+	f.place(pic.Width, g)
+	for y := range pic.Height {
 		at := (float32(y) - float32(g.step-1)/2) / float32(g.step)
 		at = min(max(at, 0), float32(g.h-1))
 		low := min(int(at), max(g.h-2, 0))
 		high, part := min(low+1, g.h-1), at-float32(low)
 		f.between(low*g.w, high*g.w, g.w, part)
-		f.paint(dst[y*pic.width:(y+1)*pic.width], pic.pix[y*pic.width*3:(y+1)*pic.width*3])
+		f.paint(dst[y*pic.Width:(y+1)*pic.Width], pic.Pix[y*pic.Width*3:(y+1)*pic.Width*3])
 	}
 }
 
@@ -88,7 +90,7 @@ func (f *guide) solve(g *raster, matte []float32) {
 // settle makes the matte what it is wherever all cells near are as sure as it:
 // what is of a person's colour and lies further off is still no person.
 func (f *guide) settle(g *raster, matte []float32) {
-	f.doubt = grown(f.doubt, g.w*g.h)
+	f.doubt = picture.Grown(f.doubt, g.w*g.h)
 	for i := range f.doubt {
 		f.doubt[i] = 1 - matte[i]
 	}
@@ -111,7 +113,7 @@ type peaks struct{ rows, cells []float32 }
 
 // find looks at each cell and those within guideReach of it.
 func (p *peaks) find(g *raster, values []float32) {
-	p.rows, p.cells = grown(p.rows, g.w*g.h), grown(p.cells, g.w*g.h)
+	p.rows, p.cells = picture.Grown(p.rows, g.w*g.h), picture.Grown(p.cells, g.w*g.h)
 	for y := range g.h {
 		row, out := values[y*g.w:(y+1)*g.w], p.rows[y*g.w:(y+1)*g.w]
 		copy(out, row)
@@ -134,15 +136,15 @@ func (p *peaks) find(g *raster, values []float32) {
 
 func (f *guide) resize(n int) {
 	for i := range f.work {
-		f.work[i] = grown(f.work[i], n)
+		f.work[i] = picture.Grown(f.work[i], n)
 	}
 	for i := range f.means {
-		f.means[i] = grown(f.means[i], n)
+		f.means[i] = picture.Grown(f.means[i], n)
 	}
 	for i := range f.slopes {
-		f.slopes[i] = grown(f.slopes[i], n)
+		f.slopes[i] = picture.Grown(f.slopes[i], n)
 	}
-	f.matte, f.flat = grown(f.matte, n), grown(f.flat, n)
+	f.matte, f.flat = picture.Grown(f.matte, n), picture.Grown(f.flat, n)
 }
 
 func (f *guide) products(g *raster, matte []float32, n int) {
@@ -184,7 +186,7 @@ func (f *guide) place(width int, g *raster) {
 		return
 	}
 	f.width, f.column = width, g.w
-	f.from, f.part = grown(f.from, width), grown(f.part, width)
+	f.from, f.part = picture.Grown(f.from, width), picture.Grown(f.part, width)
 	for x := range width {
 		at := (float32(x) - float32(g.step-1)/2) / float32(g.step)
 		at = min(max(at, 0), float32(g.w-1))
@@ -192,9 +194,9 @@ func (f *guide) place(width int, g *raster) {
 		f.from[x], f.part[x] = low, at-float32(low)
 	}
 	for i := range f.rows {
-		f.rows[i] = grown(f.rows[i], g.w+1)
+		f.rows[i] = picture.Grown(f.rows[i], g.w+1)
 	}
-	f.flatRow = grown(f.flatRow, g.w+1)
+	f.flatRow = picture.Grown(f.flatRow, g.w+1)
 }
 
 // between interpolates the functions of two rows of the grid, which start at

@@ -3,11 +3,13 @@ package inference
 import (
 	"math"
 	"testing"
+
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 // disc paints a disc about x, y on a gradient and gives its truth, 0 to 1 a px.
-func disc(w, h int, x, y, radius float64) (picture, []float64) {
-	pic := picture{make([]byte, w*h*3), w, h}
+func disc(w, h int, x, y, radius float64) (picture.Picture, []float64) {
+	pic := picture.Picture{Pix: make([]byte, w*h*3), Width: w, Height: h}
 	truth := make([]float64, w*h)
 	for row := range h {
 		for col := range w {
@@ -16,7 +18,7 @@ func disc(w, h int, x, y, radius float64) (picture, []float64) {
 			truth[at] = inside
 			for channel, back := range [3]float64{60 + 60*float64(col)/float64(w), 80, 150 - 50*float64(row)/float64(h)} {
 				front := [3]float64{200, 150, 90}[channel]
-				pic.pix[at*3+channel] = byte(back + inside*(front-back) + 0.5)
+				pic.Pix[at*3+channel] = byte(back + inside*(front-back) + 0.5)
 			}
 		}
 	}
@@ -41,7 +43,7 @@ func coarse(truth []float64, w, h int) []byte {
 	return matte
 }
 
-func finished(t *testing.T, pic picture, matte []byte, way Matting) []byte {
+func finished(t *testing.T, pic picture.Picture, matte []byte, way Matting) []byte {
 	t.Helper()
 	c := newCutout(way, pic, 32, 32)
 	copy(c.raw, matte)
@@ -129,7 +131,7 @@ func TestRefiningIsForModelsThatSeeLess(t *testing.T) {
 // Where the picture shows nothing, a matte that is the same on both sides stays so.
 func TestRefiningHasNoSide(t *testing.T) {
 	const w, h = 128, 96
-	pic := picture{even(90, w*h*3), w, h}
+	pic := picture.Picture{Pix: even(90, w*h*3), Width: w, Height: h}
 	small := make([]byte, 32*32)
 	plot(small, 32, 120, [4]int{9, 9, 14, 14})
 	plot(small, 32, 255, [4]int{11, 11, 10, 10})
@@ -150,7 +152,7 @@ func TestRefiningStaysWithThePerson(t *testing.T) {
 	small := coarse(truth, w, h)
 	for y := 40; y < 56; y++ {
 		for x := 87; x < 92; x++ {
-			copy(pic.pix[(y*w+x)*3:], pic.pix[(48*w+50)*3:(48*w+50)*3+3])
+			copy(pic.Pix[(y*w+x)*3:], pic.Pix[(48*w+50)*3:(48*w+50)*3+3])
 		}
 	}
 	out := finished(t, pic, small, Matting{Refine: true})

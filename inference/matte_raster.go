@@ -1,5 +1,7 @@
 package inference
 
+import "github.com/motionmill/motionmill/inference/picture"
+
 // raster is a frame at a smaller size: each cell is the mean colour of step by
 // step px, fewer at the right and at the bottom. Its memory grows once.
 type raster struct {
@@ -8,19 +10,19 @@ type raster struct {
 }
 
 // set averages a picture.
-func (g *raster) set(pic picture, step int) {
-	g.step, g.w, g.h = step, (pic.width+step-1)/step, (pic.height+step-1)/step
+func (g *raster) set(pic picture.Picture, step int) {
+	g.step, g.w, g.h = step, (pic.Width+step-1)/step, (pic.Height+step-1)/step
 	for i := range g.colour {
-		g.colour[i] = grown(g.colour[i], g.w*g.h)
+		g.colour[i] = picture.Grown(g.colour[i], g.w*g.h)
 		clear(g.colour[i])
 	}
-	for y := range pic.height {
-		g.add(pic.pix[y*pic.width*3:(y+1)*pic.width*3], y/step*g.w)
+	for y := range pic.Height {
+		g.add(pic.Pix[y*pic.Width*3:(y+1)*pic.Width*3], y/step*g.w)
 	}
 	for y := range g.h {
-		rows := min(step, pic.height-y*step)
+		rows := min(step, pic.Height-y*step)
 		full := 1 / float32(255*rows*step)
-		last := 1 / float32(255*rows*(pic.width-(g.w-1)*step))
+		last := 1 / float32(255*rows*(pic.Width-(g.w-1)*step))
 		for _, plane := range g.colour {
 			row := plane[y*g.w : (y+1)*g.w]
 			for x := range row[:g.w-1] {

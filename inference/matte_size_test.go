@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -19,7 +20,7 @@ func TestSizingIsMODNets(t *testing.T) {
 		{600, 600}:   {512, 512},
 		{511, 40}:    {6528, 512}, // 6540 × 512
 	} {
-		if w, h := s.of(picture{width: frame[0], height: frame[1]}); w != want[0] || h != want[1] {
+		if w, h := s.of(picture.Picture{Width: frame[0], Height: frame[1]}); w != want[0] || h != want[1] {
 			t.Errorf("%v is looked at as %dx%d, want %v", frame, w, h, want)
 		}
 	}
@@ -49,7 +50,7 @@ func TestAveragingIsAreas(t *testing.T) {
 
 // byTheArea is the mean of the part of the picture that one output px covers on
 // axes that shrink, and what lies in the middle of it on axes that grow.
-func byTheArea(pic picture, toW, toH, x, y, channel int) float64 {
+func byTheArea(pic picture.Picture, toW, toH, x, y, channel int) float64 {
 	share := func(to, of, at, k int) float64 {
 		scale := float64(of) / float64(to)
 		if scale > 1 {
@@ -60,9 +61,9 @@ func byTheArea(pic picture, toW, toH, x, y, channel int) float64 {
 		return math.Max(0, 1-math.Abs(middle-float64(k)))
 	}
 	sum := 0.0
-	for j := range pic.height {
-		for i := range pic.width {
-			sum += share(toW, pic.width, x, i) * share(toH, pic.height, y, j) * float64(pic.pix[(j*pic.width+i)*3+channel])
+	for j := range pic.Height {
+		for i := range pic.Width {
+			sum += share(toW, pic.Width, x, i) * share(toH, pic.Height, y, j) * float64(pic.Pix[(j*pic.Width+i)*3+channel])
 		}
 	}
 	return sum

@@ -1,5 +1,7 @@
 package inference
 
+import "github.com/motionmill/motionmill/inference/picture"
+
 // solid clears a matte of what is no person and closes holes in those who are
 // there. A matte that holds nobody becomes empty. It looks at one frame by itself.
 //
@@ -23,7 +25,7 @@ const (
 
 // clean changes a matte, grey8 of w by h px.
 func (s *solid) clean(grey []byte, w, h int) {
-	s.seen, s.area = grown(s.seen, w*h), grown(s.area, w*h)
+	s.seen, s.area = picture.Grown(s.seen, w*h), picture.Grown(s.area, w*h)
 	clear(s.seen)
 	for i, v := range grey[:w*h] {
 		if v < solidHaze {

@@ -1,5 +1,7 @@
 package inference
 
+import "github.com/motionmill/motionmill/inference/picture"
+
 // steady holds the edges of a video's mattes still where the picture is still or
 // moves as a whole: each matte is blended with the one before, moved as the
 // blocks of the picture moved, and by as much as the picture is the same there. What
@@ -23,16 +25,16 @@ const (
 )
 
 // next blends the matte of the next frame, which is finished.
-func (s *steady) next(c *cutout, pic picture) {
-	s.blend(c.out, pic.width, pic.height, &c.raster)
+func (s *steady) next(c *cutout, pic picture.Picture) {
+	s.blend(c.out, pic.Width, pic.Height, &c.raster)
 }
 
 // blend changes the matte of the next frame, which g is the raster of: grey8,
 // width by height px as the frame.
 func (s *steady) blend(matte []byte, width, height int, g *raster) {
 	cells := g.w * g.h
-	s.now, s.last, s.change = grown(s.now, cells), grown(s.last, cells), grown(s.change, cells)
-	s.shares, s.mixed, s.kept = grown(s.shares, cells), grown(s.mixed, width*height), grown(s.kept, width*height)
+	s.now, s.last, s.change = picture.Grown(s.now, cells), picture.Grown(s.last, cells), picture.Grown(s.change, cells)
+	s.shares, s.mixed, s.kept = picture.Grown(s.shares, cells), picture.Grown(s.mixed, width*height), picture.Grown(s.kept, width*height)
 	s.now, s.last = s.last, s.now
 	g.brightness(s.now)
 	if !s.begun {

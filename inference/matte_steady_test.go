@@ -3,30 +3,32 @@ package inference
 import (
 	"math"
 	"testing"
+
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 // wall is a picture with something to see everywhere, shifted by dx, dy px.
-func wall(w, h, dx, dy int) picture {
-	pic := picture{make([]byte, w*h*3), w, h}
+func wall(w, h, dx, dy int) picture.Picture {
+	pic := picture.Picture{Pix: make([]byte, w*h*3), Width: w, Height: h}
 	for i := range w * h {
 		x, y := float64(i%w-dx), float64(i/w-dy)
 		v := 128 + 50*math.Sin(x/9)*math.Cos(y/7) + 40*math.Sin((x+2*y)/15)
 		for channel := range 3 {
-			pic.pix[i*3+channel] = byte(v)
+			pic.Pix[i*3+channel] = byte(v)
 		}
 	}
 	return pic
 }
 
 // steadied runs mattes through the filter with pictures; the last is returned.
-func steadied(pics []picture, mattes [][]byte) []byte {
+func steadied(pics []picture.Picture, mattes [][]byte) []byte {
 	var s steady
 	var g raster
 	var out []byte
 	for i, pic := range pics {
 		out = append(out[:0], mattes[i]...)
 		g.set(pic, guideStep)
-		s.blend(out, pic.width, pic.height, &g)
+		s.blend(out, pic.Width, pic.Height, &g)
 	}
 	return out
 }
@@ -43,7 +45,7 @@ func TestSteadyAveragesWhatStands(t *testing.T) {
 	pic := wall(160, 120, 0, 0)
 	n := 160 * 120
 	// A model that cannot decide: the matte settles at what it says on the whole.
-	var pics []picture
+	var pics []picture.Picture
 	var mattes [][]byte
 	for i := range 40 {
 		pics, mattes = append(pics, pic), append(mattes, even(byte(100+40*(i%2)), n))
@@ -66,8 +68,8 @@ func TestSteadyAveragesWhatStands(t *testing.T) {
 
 func TestSteadyTakesACutAsItIs(t *testing.T) {
 	n := 160 * 120
-	dark := picture{make([]byte, n*3), 160, 120}
-	for _, v := range steadied([]picture{wall(160, 120, 0, 0), dark}, [][]byte{even(255, n), even(0, n)}) {
+	dark := picture.Picture{Pix: make([]byte, n*3), Width: 160, Height: 120}
+	for _, v := range steadied([]picture.Picture{wall(160, 120, 0, 0), dark}, [][]byte{even(255, n), even(0, n)}) {
 		if v > 2 {
 			t.Fatalf("the matte of the scene before shines through: %d", v)
 		}
@@ -77,7 +79,7 @@ func TestSteadyTakesACutAsItIs(t *testing.T) {
 // What moves with the picture is blended where it went, not where it was.
 func TestSteadyFollowsMotion(t *testing.T) {
 	const w, h, speed = 320, 160, 8
-	var pics []picture
+	var pics []picture.Picture
 	var mattes [][]byte
 	for i := range 6 {
 		pics = append(pics, wall(w, h, i*speed, 0))
@@ -145,7 +147,7 @@ func TestMattesNeedNoNewMemory(t *testing.T) {
 func BenchmarkMattes(b *testing.B) {
 	small := make([]byte, 256*256)
 	plot(small, 256, 255, [4]int{60, 30, 120, 200})
-	pics := []picture{wall(640, 360, 0, 0), wall(640, 360, 4, 2)}
+	pics := []picture.Picture{wall(640, 360, 0, 0), wall(640, 360, 4, 2)}
 	c := newCutout(AllMatting(), pics[0], 256, 256)
 	var s steady
 	b.ReportAllocs()

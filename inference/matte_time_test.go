@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/inference/starter"
 )
 
@@ -126,7 +127,7 @@ func grainy(frames [][]byte, deviation float64) [][]byte {
 func rawMattes(t *testing.T, f *matte, v Video, frames [][]byte) (raw [][]byte) {
 	t.Helper()
 	for _, pix := range frames {
-		pic := picture{pix, v.FrameWidth, v.FrameHeight}
+		pic := picture.Picture{Pix: pix, Width: v.FrameWidth, Height: v.FrameHeight}
 		w, h := f.size(pic)
 		m := make([]byte, w*h)
 		if err := f.cut(pic, m); err != nil {
@@ -162,13 +163,13 @@ func scoreOf(raw [][]byte, video Video, way Matting, frames, masks [][]byte, tru
 	s := score{frames: len(frames)}
 	w, h := truth.MaskWidth, truth.MaskHeight
 	small, last := make([]float32, w*h), make([]float32, w*h)
-	var shrink resampler
-	pic := picture{width: video.FrameWidth, height: video.FrameHeight}
+	var shrink picture.Resampler
+	pic := picture.Picture{Width: video.FrameWidth, Height: video.FrameHeight}
 	side := int(math.Sqrt(float64(len(raw[0])))) // The models' mattes are square.
 	c := newCutout(way, pic, side, side)
 	var steady steady
 	for i, pix := range frames {
-		pic.pix = pix
+		pic.Pix = pix
 		copy(c.raw, raw[i])
 		began := time.Now()
 		c.finish(pic)
@@ -177,9 +178,9 @@ func scoreOf(raw [][]byte, video Video, way Matting, frames, masks [][]byte, tru
 		}
 		s.took += time.Since(began)
 		if len(c.out) == len(c.raw) {
-			shrink.plane(small, w, h, c.out, side, side)
+			shrink.Plane(small, w, h, c.out, side, side)
 		} else {
-			shrink.plane(small, w, h, c.out, pic.width, pic.height)
+			shrink.Plane(small, w, h, c.out, pic.Width, pic.Height)
 		}
 		s.add(small, last, masks, i, w)
 		small, last = last, small
@@ -251,12 +252,12 @@ func TestMatteOverTimeIsTheSameWhateverTheLoad(t *testing.T) {
 		t.Fatalf("the mattes are %dx%d", w, h)
 	}
 	var want [][]byte
-	pic := picture{width: v.FrameWidth, height: v.FrameHeight}
+	pic := picture.Picture{Width: v.FrameWidth, Height: v.FrameHeight}
 	w, h := f.size(pic)
 	c := newCutout(v.Matte, pic, w, h)
 	var steady steady
 	for _, pix := range frames {
-		pic.pix = pix
+		pic.Pix = pix
 		if err := f.cut(pic, c.raw); err != nil {
 			t.Fatal(err)
 		}

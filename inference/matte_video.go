@@ -2,6 +2,8 @@ package inference
 
 import (
 	"context"
+
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 // mattes is what the mattes of one video need beyond a frame.
@@ -14,7 +16,7 @@ type mattes struct {
 }
 
 // newMattes begins a video.
-func newMattes(m matter, way Matting, pic picture) *mattes {
+func newMattes(m matter, way Matting, pic picture.Picture) *mattes {
 	v := &mattes{way: way, model: m, end: func() error { return nil }}
 	if f, ok := m.(filmed); ok {
 		video := f.film(pic)
@@ -24,7 +26,7 @@ func newMattes(m matter, way Matting, pic picture) *mattes {
 }
 
 // place makes a place for the mattes of frames like pic.
-func (v *mattes) place(pic picture) cutout {
+func (v *mattes) place(pic picture.Picture) cutout {
 	if v.model == nil {
 		return cutout{}
 	}

@@ -3,6 +3,8 @@ package inference
 import (
 	"math"
 	"slices"
+
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 // The numbers of the motion of people, in sizes: the longer side of the
@@ -62,11 +64,11 @@ func (m motion) next(dt, dx, dy float64) motion {
 // displacement is how far a person moved from one pose to the next: the median
 // over the points that both show. A limb that swings, or that somebody else
 // covers, does not move the person. ok is false where too few are shown.
-func displacement(from, to []keypoint) (dx, dy float64, ok bool) {
+func displacement(from, to []picture.Keypoint) (dx, dy float64, ok bool) {
 	var xs, ys []float64
 	for i, a := range from {
-		if b := to[i]; a.score >= boxPoint && b.score >= boxPoint {
-			xs, ys = append(xs, b.x-a.x), append(ys, b.y-a.y)
+		if b := to[i]; a.Score >= boxPoint && b.Score >= boxPoint {
+			xs, ys = append(xs, b.X-a.X), append(ys, b.Y-a.Y)
 		}
 	}
 	if len(xs) < boxPoints {

@@ -4,15 +4,17 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 // standingPose is a pose of 6 points in a box of 60 by 200 px whose corner is x, y.
-func standingPose(x, y float64) []keypoint {
-	return []keypoint{{x, y, .9}, {x + 60, y, .9}, {x, y + 100, .9}, {x + 60, y + 100, .9}, {x, y + 200, .9}, {x + 60, y + 200, .9}}
+func standingPose(x, y float64) []picture.Keypoint {
+	return []picture.Keypoint{{X: x, Y: y, Score: .9}, {X: x + 60, Y: y, Score: .9}, {X: x, Y: y + 100, Score: .9}, {X: x + 60, Y: y + 100, Score: .9}, {X: x, Y: y + 200, Score: .9}, {X: x + 60, Y: y + 200, Score: .9}}
 }
 
 func seenAt(x, y float64) observation {
-	return observation{points: standingPose(x, y), box: rect{x - 10, y - 10, 80, 220}, score: 0.9}
+	return observation{points: standingPose(x, y), box: picture.Rect{X: x - 10, Y: y - 10, W: 80, H: 220}, score: 0.9}
 }
 
 func TestMotionLearnsTheSpeed(t *testing.T) {
@@ -49,12 +51,12 @@ func TestMotionStandsStillInSpiteOfNoise(t *testing.T) {
 
 func TestDisplacement(t *testing.T) {
 	from, to := standingPose(0, 0), standingPose(7, -3)
-	to[1], to[2] = keypoint{500, 500, 0.9}, keypoint{900, 0, 0.1} // an arm that swings, a point that is not seen
+	to[1], to[2] = picture.Keypoint{X: 500, Y: 500, Score: 0.9}, picture.Keypoint{X: 900, Y: 0, Score: 0.1} // an arm that swings, a point that is not seen
 	if dx, dy, ok := displacement(from, to); !ok || dx != 7 || dy != -3 {
 		t.Errorf("got %v, %v, %v", dx, dy, ok)
 	}
 	for i := range to[:3] {
-		to[i].score = 0
+		to[i].Score = 0
 	}
 	if _, _, ok := displacement(from, to); ok {
 		t.Error("three points tell where somebody went")
@@ -77,7 +79,7 @@ func TestAlike(t *testing.T) {
 	}
 	hidden := standingPose(0, 0)
 	for i := range hidden[:3] {
-		hidden[i].score = 0.1
+		hidden[i].Score = 0.1
 	}
 	if got := alike(a, hidden, 0, 0, area); got != 0 {
 		t.Errorf("three points that both show make %v", got)

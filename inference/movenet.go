@@ -3,6 +3,8 @@ package inference
 import (
 	"math"
 	"slices"
+
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 // newMoveNet tells by the output which MoveNet it is: one pose (1 × 1 × points × 3),
@@ -77,23 +79,23 @@ func (s *movenetSingle) minimum() float64 { return s.minScore }
 
 // estimate finds the points of the person in box, which may be the whole frame,
 // and writes them into points, which must have one place for each. All are frame pixels.
-func (s *movenetSingle) estimate(pic picture, box rect, points []keypoint) error {
+func (s *movenetSingle) estimate(pic picture.Picture, box picture.Rect, points []picture.Keypoint) error {
 	area := topDown(box, 1, float64(s.fill.width)/float64(s.fill.height))
 	place := window(area, s.fill.width, s.fill.height)
 	return s.look(pic, place, func(out []tensor) error {
 		if !fits(out[0].shape, s.shape) || len(points) != s.points {
 			return s.network.model.mismatch("its output has the shape %v, want %v", out[0].shape, s.shape)
 		}
-		s.fill.relative(out[0].data, place, points)
+		s.relative(out[0].data, place, points)
 		return nil
 	})
 }
 
 // relative reads y, x, score of points, as shares of the input's height and width.
-func (f filler) relative(data []float32, place placement, points []keypoint) {
+func (v view) relative(data []float32, place placement, points []picture.Keypoint) {
 	for i := range points {
-		v := data[i*3 : i*3+3]
-		points[i] = place.point(float64(v[1])*float64(f.width), float64(v[0])*float64(f.height), float64(v[2]))
+		share := data[i*3 : i*3+3]
+		points[i] = place.point(float64(share[1])*float64(v.fill.width), float64(share[0])*float64(v.fill.height), float64(share[2]))
 	}
 }
 
@@ -106,24 +108,24 @@ const (
 
 // next returns the square about the middle of the hips that holds the person
 // whole, or the frame where the torso is not seen or the square would not be smaller.
-func (s *movenetSingle) next(points []keypoint, w, h int) rect {
+func (s *movenetSingle) next(points []picture.Keypoint, w, h int) picture.Rect {
 	width, height := float64(w), float64(h)
-	whole := rect{0, 0, width, height}
+	whole := picture.Rect{X: 0, Y: 0, W: width, H: height}
 	sure := func(pair [2]int) bool {
-		return points[pair[0]].score > movenetSure || points[pair[1]].score > movenetSure
+		return points[pair[0]].Score > movenetSure || points[pair[1]].Score > movenetSure
 	}
 	if !sure(s.hips) || !sure(s.shoulders) {
 		return whole
 	}
 	left, right := points[s.hips[0]], points[s.hips[1]]
-	x, y := (left.x+right.x)/2, (left.y+right.y)/2
+	x, y := (left.X+right.X)/2, (left.Y+right.Y)/2
 	half := 0.0
 	for i, p := range points {
-		away := math.Max(math.Abs(p.x-x), math.Abs(p.y-y))
-		if p.score > 0 && (slices.Contains(s.hips[:], i) || slices.Contains(s.shoulders[:], i)) {
+		away := math.Max(math.Abs(p.X-x), math.Abs(p.Y-y))
+		if p.Score > 0 && (slices.Contains(s.hips[:], i) || slices.Contains(s.shoulders[:], i)) {
 			half = math.Max(half, movenetTorso*away)
 		}
-		if p.score >= movenetSure {
+		if p.Score >= movenetSure {
 			half = math.Max(half, movenetBody*away)
 		}
 	}
@@ -132,7 +134,7 @@ func (s *movenetSingle) next(points []keypoint, w, h int) rect {
 	if half > math.Max(width, height)/2 {
 		return whole
 	}
-	return rect{x - half, y - half, 2 * half, 2 * half}
+	return picture.Rect{X: x - half, Y: y - half, W: 2 * half, H: 2 * half}
 }
 
 // movenetMulti finds up to six people in the whole frame.
@@ -159,7 +161,7 @@ func newMoveNetMulti(n *network) (*movenetMulti, error) {
 
 // spot finds everyone in a frame with their points, best first. A row of the
 // output holds the points, then the box (top, left, bottom, right) and its score.
-func (s *movenetMulti) spot(pic picture, into []person) ([]person, error) {
+func (s *movenetMulti) spot(pic picture.Picture, into []picture.Person) ([]picture.Person, error) {
 	place := letterbox(pic, s.fill.width, s.fill.height, true)
 	width, height := float64(s.fill.width), float64(s.fill.height)
 	people := into[:0]
@@ -175,9 +177,9 @@ func (s *movenetMulti) spot(pic picture, into []person) ([]person, error) {
 				continue
 			}
 			left, top := float64(box[1])*width, float64(box[0])*height
-			area := rect{left, top, float64(box[3])*width - left, float64(box[2])*height - top}
-			people = another(people, detection{place.back(area, pic), score}, s.points)
-			s.fill.relative(row, place, people[len(people)-1].points)
+			area := picture.Rect{X: left, Y: top, W: float64(box[3])*width - left, H: float64(box[2])*height - top}
+			people = another(people, picture.Detection{Box: place.back(area, pic), Score: score}, s.points)
+			s.relative(row, place, people[len(people)-1].Points)
 		}
 		sortByScore(people)
 		return nil

@@ -8,11 +8,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
 
 var aboutEqualPeople = cmp.Options{
-	cmp.AllowUnexported(person{}, detection{}, rect{}, keypoint{}), cmpopts.EquateApprox(0, 1e-4), cmpopts.EquateEmpty(),
+	cmp.AllowUnexported(picture.Person{}, picture.Detection{}, picture.Rect{}, picture.Keypoint{}), cmpopts.EquateApprox(0, 1e-4), cmpopts.EquateEmpty(),
 }
 
 func movenetModel(t *testing.T, kind, rest string) Model {
@@ -22,10 +23,10 @@ func movenetModel(t *testing.T, kind, rest string) Model {
 }
 
 // plain is a picture of one colour.
-func plain(w, h int, r, g, b byte) picture {
-	p := picture{pix: make([]byte, w*h*3), width: w, height: h}
+func plain(w, h int, r, g, b byte) picture.Picture {
+	p := picture.Picture{Pix: make([]byte, w*h*3), Width: w, Height: h}
 	for i := range w * h {
-		p.pix[3*i], p.pix[3*i+1], p.pix[3*i+2] = r, g, b
+		p.Pix[3*i], p.Pix[3*i+1], p.Pix[3*i+2] = r, g, b
 	}
 	return p
 }
@@ -58,10 +59,10 @@ func TestMoveNetMultiFindsEveryone(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			points := make([]keypoint, 17)
-			points[0], points[1] = keypoint{99.5, 49.5, 0.9}, keypoint{299.5, 99.5, 1}
-			box := rect{100, 50, 100, 100}
-			want := []person{{detection{box, 0.8}, points}, {detection{box, 0.4}, points}}
+			points := make([]picture.Keypoint, 17)
+			points[0], points[1] = picture.Keypoint{X: 99.5, Y: 49.5, Score: 0.9}, picture.Keypoint{X: 299.5, Y: 99.5, Score: 1}
+			box := picture.Rect{X: 100, Y: 50, W: 100, H: 100}
+			want := []picture.Person{{Detection: picture.Detection{Box: box, Score: 0.8}, Points: points}, {Detection: picture.Detection{Box: box, Score: 0.4}, Points: points}}
 			if diff := cmp.Diff(want, got, aboutEqualPeople); diff != "" {
 				t.Error(diff)
 			}
@@ -80,35 +81,35 @@ func TestMoveNetLooksAtTheWholeFrame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	body := func(score, half float64) []keypoint {
-		points := make([]keypoint, 17)
+	body := func(score, half float64) []picture.Keypoint {
+		points := make([]picture.Keypoint, 17)
 		for i := range points { // 150, 100 from the frame's corner
-			points[i] = keypoint{149.5 + half*float64(i%2*2-1), 99.5 + half*float64(i/2%2*2-1), score}
+			points[i] = picture.Keypoint{X: 149.5 + half*float64(i%2*2-1), Y: 99.5 + half*float64(i/2%2*2-1), Score: score}
 		}
 		return points
 	}
-	next, whole := one.(follower).next, rect{0, 0, 400, 300}
+	next, whole := one.(follower).next, picture.Rect{X: 0, Y: 0, W: 400, H: 300}
 	// 1.9 times the 20 px from the middle of the hips to the torso's farthest.
-	if got, want := next(body(0.9, 20), 400, 300), (rect{150 - 38, 100 - 38, 76, 76}); got != want {
+	if got, want := next(body(0.9, 20), 400, 300), (picture.Rect{X: 150 - 38, Y: 100 - 38, W: 76, H: 76}); got != want {
 		t.Errorf("looks at %v for a small person, want %v", got, want)
 	}
 	reaching := body(0.9, 20)
-	reaching[9].x = 89.5 // a wrist, 60 px away, counts 1.2 times
-	if got, want := next(reaching, 400, 300), (rect{150 - 72, 100 - 72, 144, 144}); math.Abs(got.x-want.x)+math.Abs(got.w-want.w) > 1e-9 {
+	reaching[9].X = 89.5 // a wrist, 60 px away, counts 1.2 times
+	if got, want := next(reaching, 400, 300), (picture.Rect{X: 150 - 72, Y: 100 - 72, W: 144, H: 144}); math.Abs(got.X-want.X)+math.Abs(got.W-want.W) > 1e-9 {
 		t.Errorf("looks at %v for a person who reaches out, want %v", got, want)
 	}
-	reaching[9].score = 0.1
-	if got := next(reaching, 400, 300); got.w != 76 {
+	reaching[9].Score = 0.1
+	if got := next(reaching, 400, 300); got.W != 76 {
 		t.Errorf("looks at %v for a wrist that is not seen", got)
 	}
 	if got := next(body(0.2, 20), 400, 300); got != whole {
 		t.Errorf("looks at %v though the torso is not seen", got)
 	}
-	reaching[9].score = 0.2
-	if got := next(reaching, 400, 300); math.Abs(got.w-144) > 1e-9 {
+	reaching[9].Score = 0.2
+	if got := next(reaching, 400, 300); math.Abs(got.W-144) > 1e-9 {
 		t.Errorf("looks at %v for a wrist that is just seen", got)
 	}
-	if got := next(body(0.21, 20), 400, 300); got.w != 76 {
+	if got := next(body(0.21, 20), 400, 300); got.W != 76 {
 		t.Errorf("looks at %v though the torso is just seen", got)
 	}
 	if got := next(body(0.9, 140), 400, 300); got != whole {

@@ -1,10 +1,14 @@
 package inference
 
-import "context"
+import (
+	"context"
+
+	"github.com/motionmill/motionmill/inference/picture"
+)
 
 // spotAll finds everyone in f: the models of several frames run at once.
 func (r *analysis) spotAll(ctx context.Context, f *frame) ([]observation, error) {
-	var people []person
+	var people []picture.Person
 	err := r.compute(ctx, meterPose, func() (err error) {
 		people, err = r.people.spot(f.pic, nil)
 		return err
@@ -23,7 +27,7 @@ func (r *analysis) followItself(ctx context.Context, f *frame, self follower) ([
 	if err != nil {
 		return nil, err
 	}
-	whole := f.pic.whole()
+	whole := f.pic.Whole()
 	guesses := []guess{{whole, true}}
 	if len(before.visible()) > 0 && f.older.look != whole {
 		guesses = []guess{{box: f.older.look}, {whole, true}}
@@ -34,7 +38,7 @@ func (r *analysis) followItself(ctx context.Context, f *frame, self follower) ([
 			return nil, err
 		}
 		if len(s.seen) > 0 {
-			f.own.look = self.next(s.seen[0].points, f.pic.width, f.pic.height)
+			f.own.look = self.next(s.seen[0].points, f.pic.Width, f.pic.Height)
 			break
 		}
 	}

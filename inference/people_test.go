@@ -7,28 +7,30 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 // crowd is a stage whose model finds everyone by itself: the stage's person
 // and a larger one who stands elsewhere from frame 20 on.
 type crowd struct{ *stage }
 
-var bystander = rect{0, 60, 40, 20}
+var bystander = picture.Rect{X: 0, Y: 60, W: 40, H: 20}
 
-func (c crowd) spot(pic picture, _ []person) (people []person, err error) {
+func (c crowd) spot(pic picture.Picture, _ []picture.Person) (people []picture.Person, err error) {
 	c.poses.Add(1)
 	c.work(meterPose, pic)
-	boxes := []rect{}
+	boxes := []picture.Rect{}
 	if at, ok := c.person(number(pic)); ok {
 		boxes = append(boxes, at)
 	}
 	if number(pic) >= 20 {
-		boxes = append([]rect{bystander}, boxes...)
+		boxes = append([]picture.Rect{bystander}, boxes...)
 	}
 	for _, b := range boxes {
-		p := person{detection: detection{b, 0.9}}
+		p := picture.Person{Detection: picture.Detection{Box: b, Score: 0.9}}
 		for i := range 4 {
-			p.points = append(p.points, keypoint{b.x + b.w*float64(i%2), b.y + b.h*float64(i/2), 0.8})
+			p.Points = append(p.Points, picture.Keypoint{X: b.X + b.W*float64(i%2), Y: b.Y + b.H*float64(i/2), Score: 0.8})
 		}
 		people = append(people, p)
 	}
@@ -42,7 +44,7 @@ func (c crowd) analyser() *Analyser {
 }
 
 func TestSpottedPersonIsFollowed(t *testing.T) {
-	walking := func(i int) (rect, bool) { return rect{float64(i) / 2, 10, 20, 30}, i != 30 }
+	walking := func(i int) (picture.Rect, bool) { return picture.Rect{X: float64(i) / 2, Y: 10, W: 20, H: 30}, i != 30 }
 	var want []Result
 	for i, parallel := range []int{1, 2, 3, 8} {
 		c := crowd{&stage{person: walking, delay: scramble(i)}}
@@ -62,14 +64,14 @@ func TestSpottedPersonIsFollowed(t *testing.T) {
 		if !there || i > 30 {
 			continue // Whoever is found then is the bystander.
 		}
-		if len(r.People) != 1 || r.People[0].Box != [4]float64{at.x, at.y, at.w, at.h} || r.People[0].ID != 1 {
+		if len(r.People) != 1 || r.People[0].Box != [4]float64{at.X, at.Y, at.W, at.H} || r.People[0].ID != 1 {
 			t.Errorf("frame %d: %+v, want the box %v", i, r.People, at)
 		}
 	}
 }
 
 func TestNobodySpotted(t *testing.T) {
-	c := crowd{&stage{person: func(int) (rect, bool) { return rect{}, false }}}
+	c := crowd{&stage{person: func(int) (picture.Rect, bool) { return picture.Rect{}, false }}}
 	for i, r := range c.watch(t, c.analyser(), testVideo(2), 10) {
 		if len(r.People) != 0 {
 			t.Errorf("frame %d: %+v", i, r.People)
@@ -91,8 +93,8 @@ type guided struct {
 	whole, near atomic.Int64
 }
 
-func (g *guided) estimate(pic picture, box rect, points []keypoint) error {
-	if box == (rect{0, 0, 80, 80}) {
+func (g *guided) estimate(pic picture.Picture, box picture.Rect, points []picture.Keypoint) error {
+	if box == (picture.Rect{X: 0, Y: 0, W: 80, H: 80}) {
 		g.whole.Add(1)
 	} else {
 		g.near.Add(1)
@@ -100,16 +102,18 @@ func (g *guided) estimate(pic picture, box rect, points []keypoint) error {
 	return g.stage.estimate(pic, box, points)
 }
 
-func (g *guided) next(points []keypoint, _, _ int) rect {
+func (g *guided) next(points []picture.Keypoint, _, _ int) picture.Rect {
 	box, _ := bounds(points)
-	return box.grow(0.5)
+	return box.Grow(0.5)
 }
 
 func TestModelThatFollowsByItself(t *testing.T) {
 	var want []Result
 	for i, parallel := range []int{1, 2, 3, 8} {
 		g := &guided{stage: &stage{person: standing, delay: scramble(i)}}
-		g.person = func(i int) (rect, bool) { return rect{20 + 5*math.Sin(float64(i)/9), 20, 20, 40}, i < 40 || i > 45 }
+		g.person = func(i int) (picture.Rect, bool) {
+			return picture.Rect{X: 20 + 5*math.Sin(float64(i)/9), Y: 20, W: 20, H: 40}, i < 40 || i > 45
+		}
 		a := g.stage.analyser(false, false)
 		a.pose = g
 		got := g.watch(t, a, testVideo(parallel), 90)

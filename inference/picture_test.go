@@ -3,6 +3,8 @@ package inference
 import (
 	"math"
 	"testing"
+
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 func TestFillIsBilinear(t *testing.T) {
@@ -15,9 +17,9 @@ func TestFillIsBilinear(t *testing.T) {
 		{"stretch", stretch(pic, 24, 32)},
 		{"letterbox top left", letterbox(pic, 24, 32, false)},
 		{"letterbox centred", letterbox(pic, 24, 32, true)},
-		{"crop inside", crop(rect{5.3, 7.7, 18, 24}, 24, 32)},
-		{"crop beyond every edge", crop(rect{-20, -15, 80, 90}, 24, 32)},
-		{"crop far outside", crop(rect{500, -900, 24, 32}, 24, 32)},
+		{"crop inside", crop(picture.Rect{X: 5.3, Y: 7.7, W: 18, H: 24}, 24, 32)},
+		{"crop beyond every edge", crop(picture.Rect{X: -20, Y: -15, W: 80, H: 90}, 24, 32)},
+		{"crop far outside", crop(picture.Rect{X: 500, Y: -900, W: 24, H: 32}, 24, 32)},
 	} {
 		for _, layout := range []string{"nchw", "nhwc", "chw"} {
 			for _, colour := range []string{"rgb", "bgr"} {
@@ -45,12 +47,12 @@ func TestFillInTurn(t *testing.T) {
 	dst := make([]float32, 3*24*32)
 	for range 2 {
 		for _, c := range []struct {
-			pic       picture
+			pic       picture.Picture
 			placement placement
 		}{
 			{wide, letterbox(wide, 24, 32, true)}, {tall, letterbox(tall, 24, 32, true)}, {tall, letterbox(tall, 24, 32, true)},
-			{wide, letterbox(wide, 24, 32, false)}, {wide, crop(rect{-5, 3, 24, 32}, 24, 32)}, {wide, crop(rect{-5.5, 3, 24, 32}, 24, 32)},
-			{tall, crop(rect{-5.5, 3, 24, 32}, 24, 32)}, {tall, window(rect{1, 1, 30, 40}, 24, 32)}, {tall, cropUDP(rect{1, 1, 23, 31}, 24, 32)},
+			{wide, letterbox(wide, 24, 32, false)}, {wide, crop(picture.Rect{X: -5, Y: 3, W: 24, H: 32}, 24, 32)}, {wide, crop(picture.Rect{X: -5.5, Y: 3, W: 24, H: 32}, 24, 32)},
+			{tall, crop(picture.Rect{X: -5.5, Y: 3, W: 24, H: 32}, 24, 32)}, {tall, window(picture.Rect{X: 1, Y: 1, W: 30, H: 40}, 24, 32)}, {tall, cropUDP(picture.Rect{X: 1, Y: 1, W: 23, H: 31}, 24, 32)},
 		} {
 			newFiller(in).fill(dst, c.pic, c.placement, &s)
 			compareFill(t, dst, c.pic, c.placement, in)
@@ -58,7 +60,7 @@ func TestFillInTurn(t *testing.T) {
 	}
 }
 
-func compareFill(t *testing.T, dst []float32, pic picture, p placement, in Input) {
+func compareFill(t *testing.T, dst []float32, pic picture.Picture, p placement, in Input) {
 	t.Helper()
 	for y := range in.Height {
 		for x := range in.Width {
@@ -96,7 +98,7 @@ func TestLetterboxSizes(t *testing.T) {
 		{361, 640, 640, 640, true, [4]int{139, 0, 361, 640}},  // 139.5, less the tenth
 		{5, 4000, 64, 64, false, [4]int{0, 0, 1, 64}},
 	} {
-		p := letterbox(picture{width: c.w, height: c.h}, c.inW, c.inH, c.centred)
+		p := letterbox(picture.Picture{Width: c.w, Height: c.h}, c.inW, c.inH, c.centred)
 		if got := [4]int{p.x, p.y, p.w, p.h}; got != c.want {
 			t.Errorf("%dx%d into %dx%d: got %v, want %v", c.w, c.h, c.inW, c.inH, got, c.want)
 		}
@@ -104,9 +106,9 @@ func TestLetterboxSizes(t *testing.T) {
 }
 
 func TestTopDownArea(t *testing.T) {
-	for _, c := range []struct{ box, want rect }{
-		{rect{100, 100, 30, 80}, rect{77.5, 90, 75, 100}},   // tall: the width grows
-		{rect{0, 0, 90, 60}, rect{-11.25, -45, 112.5, 150}}, // wide: the height grows
+	for _, c := range []struct{ box, want picture.Rect }{
+		{picture.Rect{X: 100, Y: 100, W: 30, H: 80}, picture.Rect{X: 77.5, Y: 90, W: 75, H: 100}},   // tall: the width grows
+		{picture.Rect{X: 0, Y: 0, W: 90, H: 60}, picture.Rect{X: -11.25, Y: -45, W: 112.5, H: 150}}, // wide: the height grows
 	} {
 		if got := topDown(c.box, 1.25, 0.75); got != c.want {
 			t.Errorf("box %v gives %v, want %v", c.box, got, c.want)
@@ -119,7 +121,7 @@ func TestFillDoesNotAllocate(t *testing.T) {
 	in := Input{Width: 192, Height: 256, Layout: "nchw", Colour: "rgb", Mean: []float64{0, 0, 0}, Std: []float64{255, 255, 255}}
 	f, dst := newFiller(in), make([]float32, 3*192*256)
 	var s scratch
-	run := func() { f.fill(dst, pic, crop(rect{-10, 40, 300, 400}, 192, 256), &s) }
+	run := func() { f.fill(dst, pic, crop(picture.Rect{X: -10, Y: 40, W: 300, H: 400}, 192, 256), &s) }
 	run()
 	if n := testing.AllocsPerRun(10, run); n != 0 {
 		t.Errorf("%v allocations a frame", n)
@@ -132,6 +134,6 @@ func BenchmarkFillCrop(b *testing.B) {
 	f, dst := newFiller(in), make([]float32, 3*192*256)
 	var s scratch
 	for b.Loop() {
-		f.fill(dst, pic, crop(rect{-10, 40, 300, 400}, 192, 256), &s)
+		f.fill(dst, pic, crop(picture.Rect{X: -10, Y: 40, W: 300, H: 400}, 192, 256), &s)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -68,7 +69,7 @@ func TestModelsOnTheGPU(t *testing.T) {
 
 func compareMattes(t *testing.T, r, cpu *Runtime, m Model, provider string) {
 	t.Helper()
-	frame := Still{Pix: discFrame(320, 240), Width: 320, Height: 240}
+	frame := picture.Picture{Pix: discFrame(320, 240), Width: 320, Height: 240}
 	var mattes [2][]byte
 	for i, on := range []*Runtime{r, cpu} {
 		a, err := NewAnalyser(on, Choice{Matte: &m, WantMatte: true})

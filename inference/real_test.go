@@ -76,7 +76,7 @@ func danced(tb testing.TB, limit int) (Video, [][]byte, [][][3]float64) {
 	pictures, points := dance(tb, limit)
 	frames := make([][]byte, len(pictures))
 	for i, p := range pictures {
-		frames[i] = p.pix
+		frames[i] = p.Pix
 	}
 	return Video{Width: 384, Height: 496, FrameWidth: 384, FrameHeight: 496}, frames, points
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -40,7 +41,7 @@ func try(task string, n *network) error {
 	if err != nil {
 		return err
 	}
-	for _, pic := range []picture{drawnPerson(), blackPicture()} {
+	for _, pic := range []picture.Picture{drawnPerson(), blackPicture()} {
 		if err := trial.see(pic, len(n.model.Points.Names)); err != nil {
 			return n.model.badAnswer(err)
 		}
@@ -65,12 +66,12 @@ func (s skills) family() any {
 }
 
 // see takes a picture through the skill; a pose has so many points.
-func (s skills) see(pic picture, points int) (err error) {
+func (s skills) see(pic picture.Picture, points int) (err error) {
 	switch {
 	case s.people != nil:
 		_, err = s.people.spot(pic, nil)
 	case s.pose != nil:
-		err = s.pose.estimate(pic, pic.whole(), make([]keypoint, points))
+		err = s.pose.estimate(pic, pic.Whole(), make([]picture.Keypoint, points))
 	case s.detect != nil:
 		_, err = s.detect.detect(pic)
 	case s.matte != nil:
@@ -87,17 +88,19 @@ func deadModel(m Model) error {
 }
 
 // blackPicture is what a video fades to.
-func blackPicture() picture { return picture{pix: make([]byte, 96*64*3), width: 96, height: 64} }
+func blackPicture() picture.Picture {
+	return picture.Picture{Pix: make([]byte, 96*64*3), Width: 96, Height: 64}
+}
 
 // drawnPerson is a figure in a red shirt and blue trousers before a wall: enough
 // for a model of people to see something in it.
-func drawnPerson() picture {
+func drawnPerson() picture.Picture {
 	const w, h = 240, 320
-	pic := picture{pix: make([]byte, w*h*3), width: w, height: h}
+	pic := picture.Picture{Pix: make([]byte, w*h*3), Width: w, Height: h}
 	for y := range h {
 		for x := range w {
 			shade := byte(150 + y/8 + (x*7+y*13)%11)
-			copy(pic.pix[(y*w+x)*3:], []byte{shade, shade - 10, shade - 30})
+			copy(pic.Pix[(y*w+x)*3:], []byte{shade, shade - 10, shade - 30})
 		}
 	}
 	skin, shirt, trousers, shoes := [3]byte{224, 172, 140}, [3]byte{200, 30, 40}, [3]byte{30, 50, 120}, [3]byte{25, 25, 25}
@@ -119,7 +122,7 @@ func drawnPerson() picture {
 			for x := part.x - part.w; x <= part.x+part.w; x++ {
 				dx, dy := float64(x-part.x)/float64(part.w), float64(y-part.y)/float64(part.h)
 				if !part.round || dx*dx+dy*dy <= 1 {
-					copy(pic.pix[(y*w+x)*3:], part.colour[:])
+					copy(pic.Pix[(y*w+x)*3:], part.colour[:])
 				}
 			}
 		}

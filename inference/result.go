@@ -7,10 +7,10 @@ func (r *analysis) result(f *frame, smooth smoothers) Result {
 	if r.wantMatte() {
 		out.Matte = f.cut.out
 	}
-	sx := float64(r.video.Width) / float64(f.pic.width)
-	sy := float64(r.video.Height) / float64(f.pic.height)
+	sx := float64(r.video.Width) / float64(f.pic.Width)
+	sy := float64(r.video.Height) / float64(f.pic.Height)
 	for _, o := range f.seen {
-		p := o.person(sx, sy)
+		p := personOf(o, sx, sy)
 		smooth.of(p.ID).smooth(f.time, max(p.Box[2], p.Box[3]), p.Raw, p.Keypoints)
 		out.People = append(out.People, p)
 	}
@@ -18,16 +18,16 @@ func (r *analysis) result(f *frame, smooth smoothers) Result {
 	return out
 }
 
-// person brings who was seen to a picture that is sx and sy times as large.
-func (o observation) person(sx, sy float64) Person {
+// personOf brings who was seen to a picture that is sx and sy times as large.
+func personOf(o observation, sx, sy float64) Person {
 	b := o.box
 	p := Person{
-		ID: o.id, Score: o.score, Box: [4]float64{b.x * sx, b.y * sy, b.w * sx, b.h * sy},
+		ID: o.id, Score: o.score, Box: [4]float64{b.X * sx, b.Y * sy, b.W * sx, b.H * sy},
 		Keypoints: make([][3]float64, len(o.points)), Raw: make([][3]float64, len(o.points)),
 	}
 	for i, point := range o.points {
-		if point.score > 0 {
-			p.Raw[i] = [3]float64{scalePoint(point.x, sx), scalePoint(point.y, sy), point.score}
+		if point.Score > 0 {
+			p.Raw[i] = [3]float64{scalePoint(point.X, sx), scalePoint(point.Y, sy), point.Score}
 		}
 	}
 	return p

@@ -1,6 +1,10 @@
 package inference
 
-import "math"
+import (
+	"math"
+
+	"github.com/motionmill/motionmill/inference/picture"
+)
 
 // rtmdet is the detector family of RTMDet. Either the suppression of doubles is
 // inside, as MMDeploy exports it: a row for each box (left, top, right, bottom
@@ -74,7 +78,7 @@ func (d *rtmdet) isHead(shapes [][]int64) bool {
 }
 
 // detect finds the people in a frame, best first.
-func (d *rtmdet) detect(pic picture) ([]detection, error) {
+func (d *rtmdet) detect(pic picture.Picture) ([]picture.Detection, error) {
 	return d.view.people(pic, d.read)
 }
 
@@ -97,8 +101,8 @@ func (d *rtmdet) readRows(boxes, labels tensor, found []candidate) ([]candidate,
 		if int(label) != d.person || float64(b[4]) < d.minScore {
 			continue
 		}
-		box := rect{float64(b[0]), float64(b[1]), float64(b[2] - b[0]), float64(b[3] - b[1])}
-		found = append(found, candidate{detection{box, float64(b[4])}, i})
+		box := picture.Rect{X: float64(b[0]), Y: float64(b[1]), W: float64(b[2] - b[0]), H: float64(b[3] - b[1])}
+		found = append(found, candidate{picture.Detection{Box: box, Score: float64(b[4])}, i})
 	}
 	sortByScore(found)
 	return found, nil
@@ -126,8 +130,8 @@ func (d *rtmdet) readHead(out []tensor, w *worktop) ([]candidate, error) {
 			}
 			x, y := float64(at%across*stride), float64(at/across*stride)
 			left, top := float64(ways[at]), float64(ways[cells+at])
-			box := rect{x - left, y - top, left + float64(ways[2*cells+at]), top + float64(ways[3*cells+at])}
-			found = append(found, candidate{detection{box, 1 / (1 + math.Exp(-float64(logit)))}, at})
+			box := picture.Rect{X: x - left, Y: y - top, W: left + float64(ways[2*cells+at]), H: top + float64(ways[3*cells+at])}
+			found = append(found, candidate{picture.Detection{Box: box, Score: 1 / (1 + math.Exp(-float64(logit)))}, at})
 		}
 	}
 	return suppress(found, d.maxIoU), nil

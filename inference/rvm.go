@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 // rvm is the family of Robust Video Matting (Lin et al., WACV 2022), which remembers the
@@ -70,28 +72,28 @@ func isRVM(inputs, outputs []TensorInfo) bool {
 }
 
 // input is what the manifest says of it, at the size for frames like pic.
-func (r *rvm) input(pic picture) Input {
+func (r *rvm) input(pic picture.Picture) Input {
 	in := r.network.model.Input
 	if r.open {
-		in.Width, in.Height, in.Fit = pic.width, pic.height, FitStretch
+		in.Width, in.Height, in.Fit = pic.Width, pic.Height, FitStretch
 	}
 	return in
 }
 
 // size is the width and height in px of the mattes of frames like pic.
-func (r *rvm) size(pic picture) (w, h int) {
+func (r *rvm) size(pic picture.Picture) (w, h int) {
 	p := place(r.input(pic), pic)
 	return p.w, p.h
 }
 
 // cut looks at a picture by itself.
-func (r *rvm) cut(pic picture, dst []byte) error {
+func (r *rvm) cut(pic picture.Picture, dst []byte) error {
 	video := r.film(pic)
 	return errors.Join(video.cut(pic, dst), video.close())
 }
 
 // film begins a video: nothing is remembered.
-func (r *rvm) film(pic picture) videoMatter {
+func (r *rvm) film(pic picture.Picture) videoMatter {
 	in := r.input(pic)
 	return &rvmVideo{rvm: r, in: in, fill: newFiller(in)}
 }
@@ -129,7 +131,7 @@ func (v *rvmVideo) close() error {
 
 // cut writes the matte of the next frame into dst, grey8, of the size that size
 // gives; 255 is person.
-func (v *rvmVideo) cut(pic picture, dst []byte) error {
+func (v *rvmVideo) cut(pic picture.Picture, dst []byte) error {
 	if v.memory == nil {
 		var err error
 		if v.memory, err = v.network.recurrent(v.loopsOf(v.in)); err != nil {

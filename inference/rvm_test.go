@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -34,10 +35,10 @@ func recurrentFrames(count int, seed byte) [][]byte {
 	frames := make([][]byte, count)
 	for i := range frames {
 		pic := noise(recurrentWidth, recurrentHeight)
-		for k := range pic.pix {
-			pic.pix[k] = byte((int(pic.pix[k]) + int(seed)*31) * (1 + (i*7+int(seed))%5) / 5)
+		for k := range pic.Pix {
+			pic.Pix[k] = byte((int(pic.Pix[k]) + int(seed)*31) * (1 + (i*7+int(seed))%5) / 5)
 		}
-		frames[i] = pic.pix
+		frames[i] = pic.Pix
 	}
 	return frames
 }
@@ -123,7 +124,7 @@ func TestRVMKeepsVideosApart(t *testing.T) {
 func TestRVMTellsTheRatioAndKnowsStills(t *testing.T) {
 	a := recurrentAnalyser(t, openRuntime(t), nil)
 	frames := recurrentFrames(1, 3)
-	matte, w, h, err := a.CutOut(Still{Pix: frames[0], Width: recurrentWidth, Height: recurrentHeight})
+	matte, w, h, err := a.CutOut(picture.Picture{Pix: frames[0], Width: recurrentWidth, Height: recurrentHeight})
 	if err != nil || w != recurrentWidth || h != recurrentHeight {
 		t.Fatalf("%dx%d, error %v", w, h, err)
 	}

@@ -3,6 +3,8 @@ package inference
 import (
 	"cmp"
 	"slices"
+
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 // People says who is followed.
@@ -69,16 +71,16 @@ func (g following) searches(frame int, before scene, t float64) bool {
 }
 
 // order is negative when the person in box a is to be followed before the one in b.
-func (g following) order(a, b rect) int {
+func (g following) order(a, b picture.Rect) int {
 	if g.people == PeopleCentre {
 		return cmp.Compare(g.fromCentre(a), g.fromCentre(b))
 	}
-	return cmp.Compare(b.area(), a.area())
+	return cmp.Compare(b.Area(), a.Area())
 }
 
 // fromCentre is the square of the distance of a box from the frame's middle, in px².
-func (g following) fromCentre(box rect) float64 {
-	x, y := box.centre()
+func (g following) fromCentre(box picture.Rect) float64 {
+	x, y := box.Centre()
 	return (x-g.width/2)*(x-g.width/2) + (y-g.height/2)*(y-g.height/2)
 }
 
@@ -154,7 +156,7 @@ func (s scene) advance(g following, seen []observation, t float64) (scene, []obs
 // an index or -1.
 func (k track) stillTheOne(seen []observation, t float64) int {
 	return slices.IndexFunc(seen, func(o observation) bool {
-		return overlap(k.box, o.box) >= elsewhere || o.sought && t-k.at <= sameOneFor
+		return picture.Overlap(k.box, o.box) >= elsewhere || o.sought && t-k.at <= sameOneFor
 	})
 }
 
@@ -164,7 +166,7 @@ func withoutDoubles(seen []observation) (kept []observation) {
 	slices.SortStableFunc(sorted, func(a, b observation) int { return cmp.Compare(b.score, a.score) })
 	for _, o := range sorted {
 		if !slices.ContainsFunc(kept, func(k observation) bool {
-			return alike(o.points, k.points, 0, 0, k.box.area()) >= double
+			return alike(o.points, k.points, 0, 0, k.box.Area()) >= double
 		}) {
 			kept = append(kept, o)
 		}

@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"sync/atomic"
+
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 // The size of a rendered scene and of its map of who covers which pixel.
@@ -23,10 +25,10 @@ type body struct {
 	height  float64
 	breadth float64
 	points  [17][2]float64
-	visible [17]bool // not covered by somebody nearer
-	whole   rect     // bounds of the body, frame px
-	part    rect     // bounds of what is visible of it
-	share   float64  // of the body that is visible
+	visible [17]bool     // not covered by somebody nearer
+	whole   picture.Rect // bounds of the body, frame px
+	part    picture.Rect // bounds of what is visible of it
+	share   float64      // of the body that is visible
 }
 
 // pose bends a walker's limbs at time t: arms and legs swing as one walks.
@@ -125,14 +127,14 @@ func fromLine(x, y float64, a, b [2]float64) float64 {
 func (b *body) judge(who []int, total int) {
 	const across, down = sceneWidth / mapScale, sceneHeight / mapScale
 	var mine int
-	grow := func(r *rect, x, y float64) {
-		if *r == (rect{}) {
-			*r = rect{x, y, mapScale, mapScale}
+	grow := func(r *picture.Rect, x, y float64) {
+		if *r == (picture.Rect{}) {
+			*r = picture.Rect{X: x, Y: y, W: mapScale, H: mapScale}
 			return
 		}
-		x1, y1 := max(r.x+r.w, x+mapScale), max(r.y+r.h, y+mapScale)
-		r.x, r.y = min(r.x, x), min(r.y, y)
-		r.w, r.h = x1-r.x, y1-r.y
+		x1, y1 := max(r.X+r.W, x+mapScale), max(r.Y+r.H, y+mapScale)
+		r.X, r.Y = min(r.X, x), min(r.Y, y)
+		r.W, r.H = x1-r.X, y1-r.Y
 	}
 	b.paint(func(at int) {
 		x, y := float64(at%across*mapScale), float64(at/across*mapScale)
@@ -163,11 +165,11 @@ type rendered struct {
 
 // chance gives random numbers that depend on the scene's seed, the frame and a
 // reason alone, whoever asks in whatever order.
-func (r *rendered) chance(pic picture, reason uint64) *rand.Rand {
+func (r *rendered) chance(pic picture.Picture, reason uint64) *rand.Rand {
 	return rand.New(rand.NewPCG(r.seed<<32|uint64(number(pic)), reason))
 }
 
-func (r *rendered) detect(pic picture) (found []detection, err error) {
+func (r *rendered) detect(pic picture.Picture) (found []picture.Detection, err error) {
 	r.detections.Add(1)
 	random := r.chance(pic, 1)
 	for _, b := range r.frames[number(pic)] {
@@ -181,44 +183,44 @@ func (r *rendered) detect(pic picture) (found []detection, err error) {
 		if r.clean {
 			wobble = [4]float64{}
 		}
-		box := rect{b.part.x + wobble[0], b.part.y + wobble[1], b.part.w + wobble[2], b.part.h + wobble[3]}
-		found = append(found, detection{box, 0.3 + 0.6*b.share})
+		box := picture.Rect{X: b.part.X + wobble[0], Y: b.part.Y + wobble[1], W: b.part.W + wobble[2], H: b.part.H + wobble[3]}
+		found = append(found, picture.Detection{Box: box, Score: 0.3 + 0.6*b.share})
 	}
 	if x, y, h := random.Float64(), random.Float64(), random.Float64(); !r.clean && random.Float64() < 0.05 {
-		found = append(found, detection{rect{x * sceneWidth, y * sceneHeight / 2, 30 + 40*h, 60 + 100*h}, 0.35})
+		found = append(found, picture.Detection{Box: picture.Rect{X: x * sceneWidth, Y: y * sceneHeight / 2, W: 30 + 40*h, H: 60 + 100*h}, Score: 0.35})
 	}
 	return suppress(found, 0.6), nil
 }
 
 func (r *rendered) minimum() float64 { return defaultMinScore }
 
-func (r *rendered) estimate(pic picture, box rect, points []keypoint) error {
+func (r *rendered) estimate(pic picture.Picture, box picture.Rect, points []picture.Keypoint) error {
 	r.poses.Add(1)
-	random := r.chance(pic, math.Float64bits(box.x)^math.Float64bits(box.w)<<1)
+	random := r.chance(pic, math.Float64bits(box.X)^math.Float64bits(box.W)<<1)
 	var best *body
 	most := 0.1
 	for _, b := range r.frames[number(pic)] {
-		if fill := overlap(box, b.part) * (0.3 + 0.7*b.share) * (1 + 0.1*random.NormFloat64()); b.share > 0.1 && fill > most {
+		if fill := picture.Overlap(box, b.part) * (0.3 + 0.7*b.share) * (1 + 0.1*random.NormFloat64()); b.share > 0.1 && fill > most {
 			best, most = b, fill
 		}
 	}
 	if missed := random.Float64(); best == nil || !r.clean && missed < 0.01 {
 		for i := range points { // Nobody: points anywhere, of little score.
-			points[i] = keypoint{box.x + random.Float64()*box.w, box.y + random.Float64()*box.h, 0.05 + 0.2*random.Float64()}
+			points[i] = picture.Keypoint{X: box.X + random.Float64()*box.W, Y: box.Y + random.Float64()*box.H, Score: 0.05 + 0.2*random.Float64()}
 		}
 		return nil
 	}
-	seen := box.grow(0.125)
+	seen := box.Grow(0.125)
 	for i, p := range best.points {
 		noise, score := 0.008, 0.7+0.25*random.Float64()
 		switch {
-		case p[0] < seen.x || p[1] < seen.y || p[0] > seen.x+seen.w || p[1] > seen.y+seen.h:
+		case p[0] < seen.X || p[1] < seen.Y || p[0] > seen.X+seen.W || p[1] > seen.Y+seen.H:
 			noise, score = 0.1, 0.1
 		case !best.visible[i]:
 			noise, score = 0.05, 0.1+0.3*random.Float64()
 		}
 		x, y := random.NormFloat64(), random.NormFloat64()
-		points[i] = keypoint{p[0] + noise*best.height*x, p[1] + noise*best.height*y, score}
+		points[i] = picture.Keypoint{X: p[0] + noise*best.height*x, Y: p[1] + noise*best.height*y, Score: score}
 	}
 	return nil
 }
@@ -233,10 +235,10 @@ func (r *rendered) truth() [][]shown {
 	frames := make([][]shown, len(r.frames))
 	for i, people := range r.frames {
 		for _, b := range people {
-			if b.whole == (rect{}) {
+			if b.whole == (picture.Rect{}) {
 				continue // not in the frame
 			}
-			one := shown{id: b.id, hidden: b.share < 0.25, area: b.whole.area() * 0.6}
+			one := shown{id: b.id, hidden: b.share < 0.25, area: b.whole.Area() * 0.6}
 			for k, p := range b.points {
 				seen := 0.0
 				if b.visible[k] {

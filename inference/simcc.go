@@ -1,6 +1,10 @@
 package inference
 
-import "math"
+import (
+	"math"
+
+	"github.com/motionmill/motionmill/inference/picture"
+)
 
 // simcc is the pose family of RTMPose: a crop of one person goes in, and for
 // each point two rows of likelihood come out, one along each axis, in steps of
@@ -69,7 +73,7 @@ func (s *simcc) minimum() float64 { return s.minScore }
 
 // estimate finds the points of the person in box, all in frame pixels, and
 // writes them into points, which must have one place for each.
-func (s *simcc) estimate(pic picture, box rect, points []keypoint) error {
+func (s *simcc) estimate(pic picture.Picture, box picture.Rect, points []picture.Keypoint) error {
 	area, place := s.aim(box)
 	return s.look(pic, place, func(out []tensor) error { return s.read(out, area, points) })
 }
@@ -77,13 +81,13 @@ func (s *simcc) estimate(pic picture, box rect, points []keypoint) error {
 func (s *simcc) parts() view { return s.view }
 
 // aim gives the area of the frame that is seen for a box, and how it is laid into the input.
-func (s *simcc) aim(box rect) (area rect, place placement) {
+func (s *simcc) aim(box picture.Rect) (area picture.Rect, place placement) {
 	area = topDown(box, s.boxScale, float64(s.fill.width)/float64(s.fill.height))
 	return area, crop(area, s.fill.width, s.fill.height)
 }
 
 // read takes the points of one person, who was seen in an area, from the outputs.
-func (s *simcc) read(out []tensor, area rect, points []keypoint) error {
+func (s *simcc) read(out []tensor, area picture.Rect, points []picture.Keypoint) error {
 	if !fits(out[s.x].shape, s.shapeX) || !fits(out[s.y].shape, s.shapeY) || len(points) != s.points {
 		return s.network.model.mismatch("its outputs have the shapes %v and %v, want %v and %v",
 			out[s.x].shape, out[s.y].shape, s.shapeX, s.shapeY)
@@ -96,12 +100,12 @@ func (s *simcc) read(out []tensor, area rect, points []keypoint) error {
 		if s.mean {
 			score = (scoreX + scoreY) / 2
 		}
-		points[i] = keypoint{}
+		points[i] = picture.Keypoint{}
 		if score > 0 {
-			points[i] = keypoint{
-				x:     area.x + float64(x)/float64(cols)*area.w,
-				y:     area.y + float64(y)/float64(rows)*area.h,
-				score: math.Min(score, 1),
+			points[i] = picture.Keypoint{
+				X:     area.X + float64(x)/float64(cols)*area.W,
+				Y:     area.Y + float64(y)/float64(rows)*area.H,
+				Score: math.Min(score, 1),
 			}
 		}
 	}

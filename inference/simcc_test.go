@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 func TestSimCCTellsRowsByName(t *testing.T) {
@@ -24,13 +26,13 @@ func TestSimCCTellsRowsByName(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := make([]keypoint, 2)
-		if err := p.estimate(noise(400, 400), rect{100, 40, 200, 100}, got); err != nil {
+		got := make([]picture.Keypoint, 2)
+		if err := p.estimate(noise(400, 400), picture.Rect{X: 100, Y: 40, W: 200, H: 100}, got); err != nil {
 			t.Fatal(err)
 		}
-		want := []keypoint{{150, 115, score}, {}}
+		want := []picture.Keypoint{{X: 150, Y: 115, Score: score}, {}}
 		if options != "" { // The mean of 1 and 0 is a score.
-			want[1] = keypoint{200, 40, 0.5}
+			want[1] = picture.Keypoint{X: 200, Y: 40, Score: 0.5}
 		}
 		if diff := cmp.Diff(want, got, aboutEqualPeople); diff != "" {
 			t.Errorf("options %q: %s", options, diff)

@@ -1,38 +1,40 @@
 package inference
 
+import "github.com/motionmill/motionmill/inference/picture"
+
 // poser finds the points of the person in a box of a frame.
 type poser interface {
-	estimate(pic picture, box rect, points []keypoint) error
+	estimate(pic picture.Picture, box picture.Rect, points []picture.Keypoint) error
 	minimum() float64
 }
 
 // detector finds people in a frame, best first.
 type detector interface {
-	detect(pic picture) ([]detection, error)
+	detect(pic picture.Picture) ([]picture.Detection, error)
 }
 
 // matter cuts the person out of a frame.
 type matter interface {
-	size(pic picture) (w, h int)
-	cut(pic picture, dst []byte) error
+	size(pic picture.Picture) (w, h int)
+	cut(pic picture.Picture, dst []byte) error
 }
 
 // spotter finds everyone in a frame with their points, best first. It uses the
 // memory of into, which may be nil, for what it returns.
 type spotter interface {
-	spot(pic picture, into []person) ([]person, error)
+	spot(pic picture.Picture, into []picture.Person) ([]picture.Person, error)
 }
 
 // follower is a poser that finds the person in the whole frame, and says from a
 // pose where in a frame of w by h px to look for the next.
 type follower interface {
-	next(points []keypoint, w, h int) rect
+	next(points []picture.Keypoint, w, h int) picture.Rect
 }
 
 // filmed is a matter that keeps something for each video that it works on.
 type filmed interface {
 	// film begins a video with frames like pic.
-	film(pic picture) videoMatter
+	film(pic picture.Picture) videoMatter
 }
 
 // videoMatter is a matter for the frames of one video.

@@ -1,16 +1,9 @@
 package inference
 
 import (
-	"fmt"
-
+	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
-
-// Still is one picture by itself: rgb24, row by row from the top.
-type Still struct {
-	Pix           []byte
-	Width, Height int // px
-}
 
 // Found is someone in a still, in its px.
 type Found struct {
@@ -22,14 +15,6 @@ type Found struct {
 	Points [][3]float64
 }
 
-func (s Still) picture() (picture, error) {
-	if s.Width < 1 || s.Height < 1 || len(s.Pix) != s.Width*s.Height*3 {
-		return picture{}, job.Fail(job.Internal, "analyse picture", "",
-			fmt.Sprintf("%d bytes are not %dx%d rgb24", len(s.Pix), s.Width, s.Height), "", nil)
-	}
-	return picture{pix: s.Pix, width: s.Width, height: s.Height}, nil
-}
-
 // FindsPeople tells whether People works: with a detector, or with a pose
 // model that finds everyone by itself.
 func (a *Analyser) FindsPeople() bool { return a.detect != nil || a.people != nil }
@@ -39,25 +24,24 @@ func (a *Analyser) TakesBoxes() bool { return a.pose != nil }
 
 // People finds everyone in a still with their points, best first, without
 // anything that is known from other frames.
-func (a *Analyser) People(s Still) ([]Found, error) {
-	pic, err := s.picture()
-	if err != nil {
+func (a *Analyser) People(pic picture.Picture) ([]Found, error) {
+	if err := pic.Check(); err != nil {
 		return nil, err
 	}
 	found := []Found{}
 	if a.people != nil {
 		everyone, err := a.people.spot(pic, nil)
 		for _, p := range everyone {
-			found = append(found, Found{Box: p.box.array(), Score: p.score, Points: arrays(p.points)})
+			found = append(found, Found{Box: p.Box.Array(), Score: p.Score, Points: arrays(p.Points)})
 		}
 		return found, err
 	}
-	boxes, err := a.Boxes(s)
+	boxes, err := a.Boxes(pic)
 	if err != nil {
 		return nil, err
 	}
 	for _, b := range boxes {
-		f, err := a.PoseIn(s, b.Box)
+		f, err := a.PoseIn(pic, b.Box)
 		if err != nil {
 			return nil, err
 		}
@@ -68,9 +52,8 @@ func (a *Analyser) People(s Still) ([]Found, error) {
 }
 
 // Boxes finds everyone in a still as the detector does, best first, without points.
-func (a *Analyser) Boxes(s Still) ([]Found, error) {
-	pic, err := s.picture()
-	if err != nil {
+func (a *Analyser) Boxes(pic picture.Picture) ([]Found, error) {
+	if err := pic.Check(); err != nil {
 		return nil, err
 	}
 	if a.detect == nil {
@@ -79,34 +62,32 @@ func (a *Analyser) Boxes(s Still) ([]Found, error) {
 	boxes, err := a.detect.detect(pic)
 	found := make([]Found, len(boxes))
 	for i, b := range boxes {
-		found[i] = Found{Box: b.box.array(), Score: b.score}
+		found[i] = Found{Box: b.Box.Array(), Score: b.Score}
 	}
 	return found, err
 }
 
 // PoseIn finds the points of the person in a box of a still.
-func (a *Analyser) PoseIn(s Still, box [4]float64) (Found, error) {
-	pic, err := s.picture()
-	if err != nil {
+func (a *Analyser) PoseIn(pic picture.Picture, box [4]float64) (Found, error) {
+	if err := pic.Check(); err != nil {
 		return Found{}, err
 	}
 	if a.pose == nil {
 		return Found{}, job.Fail(job.Internal, "find points", "", "there is no pose model that looks into boxes", "", nil)
 	}
-	area := rect{box[0], box[1], box[2], box[3]}
+	area := picture.Rect{X: box[0], Y: box[1], W: box[2], H: box[3]}
 	if _, ok := a.pose.(follower); ok {
-		area = area.grow(0.125) // A top-down model widens boxes itself, this one looks where it is told.
+		area = area.Grow(0.125) // A top-down model widens boxes itself, this one looks where it is told.
 	}
-	points := make([]keypoint, len(a.choice.Pose.Points.Names))
-	err = a.pose.estimate(pic, area, points)
+	points := make([]picture.Keypoint, len(a.choice.Pose.Points.Names))
+	err := a.pose.estimate(pic, area, points)
 	return Found{Box: box, Score: 1, Points: arrays(points)}, err
 }
 
 // CutOut gives the matte of a still, grey8 of w by h over the whole picture;
 // 255 is person.
-func (a *Analyser) CutOut(s Still) (matte []byte, w, h int, err error) {
-	pic, err := s.picture()
-	if err != nil {
+func (a *Analyser) CutOut(pic picture.Picture) (matte []byte, w, h int, err error) {
+	if err := pic.Check(); err != nil {
 		return nil, 0, 0, err
 	}
 	if a.matte == nil {
@@ -117,12 +98,10 @@ func (a *Analyser) CutOut(s Still) (matte []byte, w, h int, err error) {
 	return matte, w, h, a.matte.cut(pic, matte)
 }
 
-func (r rect) array() [4]float64 { return [4]float64{r.x, r.y, r.w, r.h} }
-
-func arrays(points []keypoint) [][3]float64 {
+func arrays(points []picture.Keypoint) [][3]float64 {
 	out := make([][3]float64, len(points))
 	for i, p := range points {
-		out[i] = [3]float64{p.x, p.y, p.score}
+		out[i] = [3]float64{p.X, p.Y, p.Score}
 	}
 	return out
 }

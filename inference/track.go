@@ -1,5 +1,7 @@
 package inference
 
+import "github.com/motionmill/motionmill/inference/picture"
+
 // The numbers of following people. They were chosen by measurement: see
 // docs/models.md.
 const (
@@ -39,20 +41,20 @@ type observation struct {
 	id int // 0 before it is known who it is
 	// sought tells that the box came from looking for people in this very frame.
 	sought bool
-	points []keypoint // frame px; nobody writes to them any more
-	score  float64    // mean of the points' scores
-	box    rect       // frame px
+	points []picture.Keypoint // frame px; nobody writes to them any more
+	score  float64            // mean of the points' scores
+	box    picture.Rect       // frame px
 }
 
 // track is what is known of one person after a frame.
 type track struct {
 	id      int
 	visible bool
-	box     rect       // where the person was seen last, frame px
-	at      float64    // when, s
-	points  []keypoint // as they were then
-	score   float64    // of that pose
-	usual   float64    // score of the poses of late
+	box     picture.Rect       // where the person was seen last, frame px
+	at      float64            // when, s
+	points  []picture.Keypoint // as they were then
+	score   float64            // of that pose
+	usual   float64            // score of the poses of late
 	motion  motion
 }
 
@@ -66,9 +68,9 @@ func newTrack(o observation, t float64) track {
 func (k track) expected(t float64) (dx, dy float64) { return k.motion.shift(t - k.at) }
 
 // boxAt is where the person is expected at time t.
-func (k track) boxAt(t float64) rect {
+func (k track) boxAt(t float64) picture.Rect {
 	dx, dy := k.expected(t)
-	return rect{k.box.x + dx, k.box.y + dy, k.box.w, k.box.h}
+	return picture.Rect{X: k.box.X + dx, Y: k.box.Y + dy, W: k.box.W, H: k.box.H}
 }
 
 // seen is the track once the person was seen at time t as o.
@@ -78,8 +80,8 @@ func (k track) seen(o observation, t float64) track {
 	} else {
 		dx, dy, ok := displacement(k.points, o.points)
 		if !ok {
-			x, y := k.box.centre()
-			dx, dy = o.box.centre()
+			x, y := k.box.Centre()
+			dx, dy = o.box.Centre()
 			dx, dy = dx-x, dy-y
 		}
 		ex, ey := k.expected(t)
@@ -101,46 +103,46 @@ type likeness func(k track, o observation, t float64) float64
 // one, moved on as the person did.
 func byMotion(k track, o observation, t float64) float64 {
 	dx, dy := k.expected(t)
-	return alike(k.points, o.points, dx, dy, o.box.area())
+	return alike(k.points, o.points, dx, dy, o.box.Area())
 }
 
 // observe judges the points that a pose model gave for a frame of w by h px.
 // ok is false where they are nobody's.
-func observe(points []keypoint, minScore float64, w, h int) (o observation, ok bool) {
+func observe(points []picture.Keypoint, minScore float64, w, h int) (o observation, ok bool) {
 	o = observation{points: points, score: meanScore(points)}
 	box, n := bounds(points)
-	o.box = box.grow(boxMargin).within(float64(w), float64(h))
+	o.box = box.Grow(boxMargin).Within(float64(w), float64(h))
 	const smallest = 8 // px: less is not a person that points can be told apart on
-	return o, o.score >= minScore && n >= boxPoints && max(o.box.w, o.box.h) >= smallest && min(o.box.w, o.box.h) > 1
+	return o, o.score >= minScore && n >= boxPoints && max(o.box.W, o.box.H) >= smallest && min(o.box.W, o.box.H) > 1
 }
 
 // spotted is somebody whom a model found by itself, of whatever score.
-func spotted(p person) observation {
-	return observation{sought: true, points: p.points, score: meanScore(p.points), box: p.box}
+func spotted(p picture.Person) observation {
+	return observation{sought: true, points: p.Points, score: meanScore(p.Points), box: p.Box}
 }
 
-func meanScore(points []keypoint) float64 {
+func meanScore(points []picture.Keypoint) float64 {
 	sum := 0.0
 	for _, p := range points {
-		sum += p.score
+		sum += p.Score
 	}
 	return sum / float64(max(len(points), 1))
 }
 
 // bounds returns the smallest box around the points that count, and their number.
-func bounds(points []keypoint) (rect, int) {
+func bounds(points []picture.Keypoint) (picture.Rect, int) {
 	var left, top, right, bottom float64
 	n := 0
 	for _, p := range points {
-		if p.score < boxPoint {
+		if p.Score < boxPoint {
 			continue
 		}
 		if n == 0 {
-			left, top, right, bottom = p.x, p.y, p.x, p.y
+			left, top, right, bottom = p.X, p.Y, p.X, p.Y
 		}
-		left, right = min(left, p.x), max(right, p.x)
-		top, bottom = min(top, p.y), max(bottom, p.y)
+		left, right = min(left, p.X), max(right, p.X)
+		top, bottom = min(top, p.Y), max(bottom, p.Y)
 		n++
 	}
-	return rect{left, top, right - left, bottom - top}, n
+	return picture.Rect{X: left, Y: top, W: right - left, H: bottom - top}, n
 }

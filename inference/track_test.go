@@ -1,22 +1,26 @@
 package inference
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/motionmill/motionmill/inference/picture"
+)
 
 func TestObserve(t *testing.T) {
-	person := func(score float64) []keypoint {
-		return []keypoint{{100, 100, score}, {200, 100, score}, {100, 300, score}, {200, 300, score}, {900, 900, 0.1}}
+	person := func(score float64) []picture.Keypoint {
+		return []picture.Keypoint{{X: 100, Y: 100, Score: score}, {X: 200, Y: 100, Score: score}, {X: 100, Y: 300, Score: score}, {X: 200, Y: 300, Score: score}, {X: 900, Y: 900, Score: 0.1}}
 	}
 	o, ok := observe(person(0.9), 0.2, 400, 320)
-	if want := (rect{85, 70, 130, 250}); !ok || o.box != want {
+	if want := (picture.Rect{X: 85, Y: 70, W: 130, H: 250}); !ok || o.box != want {
 		t.Errorf("found %v in %v, want %v: the weak point counts for nothing, the frame cuts it", ok, o.box, want)
 	}
 	if _, ok := observe(person(0.15), 0.2, 400, 400); ok {
 		t.Error("weak points make a person")
 	}
-	if _, ok := observe([]keypoint{{1, 1, 1}, {2, 50, 1}, {3, 99, 1}}, 0.2, 400, 400); ok {
+	if _, ok := observe([]picture.Keypoint{{X: 1, Y: 1, Score: 1}, {X: 2, Y: 50, Score: 1}, {X: 3, Y: 99, Score: 1}}, 0.2, 400, 400); ok {
 		t.Error("three points make a person")
 	}
-	if _, ok := observe([]keypoint{{1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}}, 0.2, 400, 400); ok {
+	if _, ok := observe([]picture.Keypoint{{X: 1, Y: 1, Score: 1}, {X: 1, Y: 1, Score: 1}, {X: 1, Y: 1, Score: 1}, {X: 1, Y: 1, Score: 1}}, 0.2, 400, 400); ok {
 		t.Error("one place makes a person")
 	}
 	if o, ok := observe(nil, 0.2, 400, 400); ok || o.score != 0 {

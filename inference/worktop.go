@@ -1,5 +1,7 @@
 package inference
 
+import "github.com/motionmill/motionmill/inference/picture"
+
 // worktop is the memory that a family keeps beside a runner: for filling its
 // input and reading its outputs. It grows once and is then reused.
 type worktop struct {
@@ -30,14 +32,14 @@ type view struct {
 func viewOf(n *network) view { return view{network: n, fill: newFiller(n.model.Input)} }
 
 // look runs the network over a picture; read takes the outputs.
-func (v view) look(pic picture, p placement, read func([]tensor) error) error {
+func (v view) look(pic picture.Picture, p placement, read func([]tensor) error) error {
 	return v.network.use(func(l *lane) {
 		v.fill.fill(l.Input(), pic, p, &worktopOf(l).scratch)
 	}, read)
 }
 
 // examine is look for a read that wants the worktop, which it has to itself.
-func (v view) examine(pic picture, p placement, read func(*worktop, []tensor) error) error {
+func (v view) examine(pic picture.Picture, p placement, read func(*worktop, []tensor) error) error {
 	var w *worktop
 	return v.network.use(func(l *lane) {
 		w = worktopOf(l)
@@ -47,7 +49,7 @@ func (v view) examine(pic picture, p placement, read func(*worktop, []tensor) er
 
 // people finds the people in a frame, best first; read puts them, in input px,
 // into the worktop's candidates.
-func (v view) people(pic picture, read func(*worktop, []tensor) error) (found []detection, err error) {
+func (v view) people(pic picture.Picture, read func(*worktop, []tensor) error) (found []picture.Detection, err error) {
 	p := place(v.network.model.Input, pic)
 	err = v.examine(pic, p, func(w *worktop, out []tensor) error {
 		err := read(w, out)

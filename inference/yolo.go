@@ -1,6 +1,10 @@
 package inference
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/motionmill/motionmill/inference/picture"
+)
 
 // yolo is the detector family of YOLOv8, YOLO11 and their like.
 type yolo struct {
@@ -17,18 +21,18 @@ func newYOLO(n *network) (*yolo, error) {
 }
 
 // detect finds the people in a frame, best first.
-func (d *yolo) detect(pic picture) ([]detection, error) {
+func (d *yolo) detect(pic picture.Picture) ([]picture.Detection, error) {
 	return d.view.people(pic, d.reader.into)
 }
 
 // back brings what was found in the input to the picture.
-func back(candidates []candidate, p placement, pic picture) []detection {
+func back(candidates []candidate, p placement, pic picture.Picture) []picture.Detection {
 	if len(candidates) == 0 {
 		return nil
 	}
-	found := make([]detection, len(candidates))
+	found := make([]picture.Detection, len(candidates))
 	for i, c := range candidates {
-		found[i] = detection{p.back(c.box, pic), c.score}
+		found[i] = picture.Detection{Box: p.back(c.Box, pic), Score: c.Score}
 	}
 	return found
 }
@@ -133,8 +137,8 @@ func (r yoloReader) read(out []tensor, found []candidate) ([]candidate, error) {
 		if float64(row[4]) < r.minScore || !r.isPerson(row, i, rows, out) {
 			continue
 		}
-		box := rect{float64(row[0]), float64(row[1]), float64(row[2] - row[0]), float64(row[3] - row[1])}
-		found = append(found, candidate{detection{box, float64(row[4])}, i})
+		box := picture.Rect{X: float64(row[0]), Y: float64(row[1]), W: float64(row[2] - row[0]), H: float64(row[3] - row[1])}
+		found = append(found, candidate{picture.Detection{Box: box, Score: float64(row[4])}, i})
 	}
 	sortByScore(found)
 	return found, nil
@@ -162,8 +166,8 @@ func (r yoloReader) channels(data []float32, n int, found []candidate) []candida
 			continue
 		}
 		w, h := float64(data[2*n+i]), float64(data[3*n+i])
-		box := rect{float64(data[i]) - w/2, float64(data[n+i]) - h/2, w, h}
-		found = append(found, candidate{detection{box, float64(score)}, i})
+		box := picture.Rect{X: float64(data[i]) - w/2, Y: float64(data[n+i]) - h/2, W: w, H: h}
+		found = append(found, candidate{picture.Detection{Box: box, Score: float64(score)}, i})
 	}
 	return found
 }

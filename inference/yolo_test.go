@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -32,7 +33,7 @@ func yoloOf(tb testing.TB, out ...tensor) (*yolo, error) {
 
 func TestYOLOTellsTheLayout(t *testing.T) {
 	// A picture of 128 by 96 lies at half its size in rows 8 to 55.
-	want := []detection{{rect{80, 24, 32, 40}, 0.9}, {rect{16, 0, 16, 24}, 0.5}} // the second is cut at the upper edge
+	want := []picture.Detection{{Box: picture.Rect{X: 80, Y: 24, W: 32, H: 40}, Score: 0.9}, {Box: picture.Rect{X: 16, Y: 0, W: 16, H: 24}, Score: 0.5}} // the second is cut at the upper edge
 	for name, out := range map[string][]tensor{
 		"raw": {{"out", []int64{1, 6, 7}, []float32{
 			12, 48, 49, 30, 30, 48, 12, // centre x

@@ -1,5 +1,7 @@
 package inference
 
+import "github.com/motionmill/motionmill/inference/picture"
+
 // yoloPose is the pose family of YOLOv8-pose and YOLO11-pose: it finds everyone
 // in the whole frame. It is either the raw output, channel by channel (centre,
 // width, height, confidence, then x, y, confidence of each point) with doubles
@@ -35,12 +37,12 @@ func newYOLOPose(n *network) (*yoloPose, error) {
 
 // candidate is a detection and the place of its numbers in the output.
 type candidate struct {
-	detection
+	picture.Detection
 	at int
 }
 
 // spot finds everyone in a frame with their points, best first.
-func (p *yoloPose) spot(pic picture, into []person) ([]person, error) {
+func (p *yoloPose) spot(pic picture.Picture, into []picture.Person) ([]picture.Person, error) {
 	place := letterbox(pic, p.fill.width, p.fill.height, true)
 	people := into[:0]
 	err := p.examine(pic, place, func(w *worktop, out []tensor) error {
@@ -61,8 +63,8 @@ func (p *yoloPose) spot(pic picture, into []person) ([]person, error) {
 			return p.network.model.mismatch("its output has the shape %v, want %v or %v", shape, p.raw, p.endToEnd)
 		}
 		for _, c := range found {
-			people = another(people, detection{place.back(c.box, pic), c.score}, p.points)
-			points, values := people[len(people)-1].points, data[c.at+first:]
+			people = another(people, picture.Detection{Box: place.back(c.Box, pic), Score: c.Score}, p.points)
+			points, values := people[len(people)-1].Points, data[c.at+first:]
 			for i := range points {
 				x, y := float64(values[3*i*step]), float64(values[(3*i+1)*step])
 				points[i] = place.point(x, y, float64(values[(3*i+2)*step]))
@@ -75,14 +77,14 @@ func (p *yoloPose) spot(pic picture, into []person) ([]person, error) {
 
 // another appends a person with room for n points, for which it uses the memory
 // that people has left.
-func another(people []person, at detection, n int) []person {
+func another(people []picture.Person, at picture.Detection, n int) []picture.Person {
 	if len(people) < cap(people) {
 		people = people[:len(people)+1]
 	} else {
-		people = append(people, person{})
+		people = append(people, picture.Person{})
 	}
 	last := &people[len(people)-1]
-	last.detection, last.points = at, grown(last.points, n)
+	last.Detection, last.Points = at, picture.Grown(last.Points, n)
 	return people
 }
 
@@ -91,8 +93,8 @@ func (p *yoloPose) rawCandidates(found []candidate, data []float32, n int) []can
 	for i, v := range data[4*n : 5*n] {
 		if score := float64(v); score >= p.minScore {
 			w, h := float64(data[2*n+i]), float64(data[3*n+i])
-			box := rect{float64(data[i]) - w/2, float64(data[n+i]) - h/2, w, h}
-			found = append(found, candidate{detection{box, score}, i})
+			box := picture.Rect{X: float64(data[i]) - w/2, Y: float64(data[n+i]) - h/2, W: w, H: h}
+			found = append(found, candidate{picture.Detection{Box: box, Score: score}, i})
 		}
 	}
 	return found
@@ -103,8 +105,8 @@ func (p *yoloPose) rawCandidates(found []candidate, data []float32, n int) []can
 func (p *yoloPose) endToEndCandidates(found []candidate, data []float32, columns int) []candidate {
 	for at := 0; at+columns <= len(data); at += columns {
 		if row := data[at : at+columns]; float64(row[4]) >= p.minScore && row[5] == 0 {
-			box := rect{float64(row[0]), float64(row[1]), float64(row[2] - row[0]), float64(row[3] - row[1])}
-			found = append(found, candidate{detection{box, float64(row[4])}, at})
+			box := picture.Rect{X: float64(row[0]), Y: float64(row[1]), W: float64(row[2] - row[0]), H: float64(row[3] - row[1])}
+			found = append(found, candidate{picture.Detection{Box: box, Score: float64(row[4])}, at})
 		}
 	}
 	return found

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 func TestYOLOPoseTellsTheLayout(t *testing.T) {
@@ -12,9 +14,9 @@ func TestYOLOPoseTellsTheLayout(t *testing.T) {
 		"input: {name: in, width: 64, height: 64, std: [255, 255, 255], fit: letterbox-centre, pad: 114}\nkeypoints: [a]\n"))
 	// A picture of 128 by 96 lies at half its size in rows 8 to 55. Boxes count from its
 	// edges, points from the middle of its first pixel.
-	want := []person{
-		{detection{rect{80, 24, 32, 40}, 0.9}, []keypoint{{95.5, 43.5, 0.75}}},
-		{detection{rect{16, 0, 16, 24}, 0.5}, []keypoint{{}}}, // cut at the upper edge
+	want := []picture.Person{
+		{Detection: picture.Detection{Box: picture.Rect{X: 80, Y: 24, W: 32, H: 40}, Score: 0.9}, Points: []picture.Keypoint{{X: 95.5, Y: 43.5, Score: 0.75}}},
+		{Detection: picture.Detection{Box: picture.Rect{X: 16, Y: 0, W: 16, H: 24}, Score: 0.5}, Points: []picture.Keypoint{{}}}, // cut at the upper edge
 	}
 	for name, c := range map[string]struct {
 		shape []int64

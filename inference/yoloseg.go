@@ -1,6 +1,10 @@
 package inference
 
-import "math"
+import (
+	"math"
+
+	"github.com/motionmill/motionmill/inference/picture"
+)
 
 // yoloSeg is the family of YOLOv8-seg and YOLO11-seg: boxes as the family yolo
 // gives them, each with a number for every prototype, and an output of
@@ -32,20 +36,20 @@ func newYOLOSeg(n *network) (*yoloSeg, error) {
 }
 
 // detect finds the people in a frame, best first.
-func (s *yoloSeg) detect(pic picture) ([]detection, error) {
+func (s *yoloSeg) detect(pic picture.Picture) ([]picture.Detection, error) {
 	return s.view.people(pic, s.reader.into)
 }
 
 // size is the width and height in px of the mattes of frames like pic: the
 // input's, less what letterboxing leaves empty.
-func (s *yoloSeg) size(pic picture) (w, h int) {
+func (s *yoloSeg) size(pic picture.Picture) (w, h int) {
 	p := place(s.network.model.Input, pic)
 	return p.w, p.h
 }
 
 // cut writes the masks of all people together into dst, grey8 of the size that
 // size gives; 255 is person.
-func (s *yoloSeg) cut(pic picture, dst []byte) error {
+func (s *yoloSeg) cut(pic picture.Picture, dst []byte) error {
 	p := place(s.network.model.Input, pic)
 	return s.examine(pic, p, func(w *worktop, out []tensor) error {
 		if err := s.reader.into(w, out); err != nil {
@@ -73,11 +77,11 @@ func (s *yoloSeg) mask(c candidate, out []tensor, w *worktop) (g grid, count spa
 		return g, count, s.network.model.mismatch("its prototypes have the shape %v, want [1 %d h w]", t.shape, s.prototypes)
 	}
 	g = grid{w: int(t.shape[3]), h: int(t.shape[2])}
-	w.cells = grown(w.cells, g.w*g.h)
+	w.cells = picture.Grown(w.cells, g.w*g.h)
 	g.data = w.cells
 	x, y := float64(g.w)/float64(s.fill.width), float64(g.h)/float64(s.fill.height)
-	left, top := int(math.Ceil(c.box.x*x)), int(math.Ceil(c.box.y*y))
-	right, bottom := int(math.Ceil((c.box.x+c.box.w)*x)), int(math.Ceil((c.box.y+c.box.h)*y))
+	left, top := int(math.Ceil(c.Box.X*x)), int(math.Ceil(c.Box.Y*y))
+	right, bottom := int(math.Ceil((c.Box.X+c.Box.W)*x)), int(math.Ceil((c.Box.Y+c.Box.H)*y))
 	count = span{left, top, right, bottom}.and(span{0, 0, g.w, g.h})
 	values, step := s.reader.furtherOf(c, out[s.reader.boxes])
 	for y := count.y0; y < count.y1; y++ {

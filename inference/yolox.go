@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 // yolox is the detector family of YOLOX: either the raw grid (N × 5 + classes,
@@ -68,9 +70,9 @@ func (d *yolox) cells() int {
 }
 
 // detect finds the people in a frame, best first.
-func (d *yolox) detect(pic picture) ([]detection, error) {
+func (d *yolox) detect(pic picture.Picture) ([]picture.Detection, error) {
 	p := letterbox(pic, d.fill.width, d.fill.height, false)
-	var found []detection
+	var found []picture.Detection
 	err := d.look(pic, p, func(out []tensor) error {
 		t := out[d.output]
 		classes := len(d.network.model.Classes)
@@ -85,17 +87,17 @@ func (d *yolox) detect(pic picture) ([]detection, error) {
 		return nil
 	})
 	for i := range found {
-		b := found[i].box
-		found[i].box = rect{b.x * p.stepX, b.y * p.stepY, b.w * p.stepX, b.h * p.stepY}.
-			within(float64(pic.width), float64(pic.height))
+		b := found[i].Box
+		found[i].Box = picture.Rect{X: b.X * p.stepX, Y: b.Y * p.stepY, W: b.W * p.stepX, H: b.H * p.stepY}.
+			Within(float64(pic.Width), float64(pic.Height))
 	}
 	return found, err
 }
 
 // decodeGrid reads the raw grid, row by row in the order of strides. After
 // Megvii's YOLOX, yolox/utils/demo_utils.py.
-func (d *yolox) decodeGrid(data []float32, columns int) []detection {
-	var found []detection
+func (d *yolox) decodeGrid(data []float32, columns int) []picture.Detection {
+	var found []picture.Detection
 	row := 0
 	for _, stride := range strides {
 		across, down := d.fill.width/stride, d.fill.height/stride
@@ -110,7 +112,7 @@ func (d *yolox) decodeGrid(data []float32, columns int) []detection {
 				s := float64(stride)
 				w, h := math.Exp(float64(cell[2]))*s, math.Exp(float64(cell[3]))*s
 				cx, cy := (float64(cell[0])+float64(x))*s, (float64(cell[1])+float64(y))*s
-				found = append(found, detection{rect{cx - w/2, cy - h/2, w, h}, score})
+				found = append(found, picture.Detection{Box: picture.Rect{X: cx - w/2, Y: cy - h/2, W: w, H: h}, Score: score})
 			}
 		}
 	}
@@ -119,15 +121,15 @@ func (d *yolox) decodeGrid(data []float32, columns int) []detection {
 
 // decodeBoxes reads left, top, right, bottom, score of an export that has
 // suppressed doubles already.
-func (d *yolox) decodeBoxes(data []float32, out []tensor) []detection {
-	var found []detection
+func (d *yolox) decodeBoxes(data []float32, out []tensor) []picture.Detection {
+	var found []picture.Detection
 	for i := 0; (i+1)*5 <= len(data); i++ {
 		b := data[i*5 : i*5+5]
 		if float64(b[4]) < d.minScore || d.labels >= 0 && i < len(out[d.labels].data) && int(out[d.labels].data[i]) != d.person {
 			continue
 		}
-		found = append(found, detection{
-			rect{float64(b[0]), float64(b[1]), float64(b[2] - b[0]), float64(b[3] - b[1])}, float64(b[4]),
+		found = append(found, picture.Detection{
+			Box: picture.Rect{X: float64(b[0]), Y: float64(b[1]), W: float64(b[2] - b[0]), H: float64(b[3] - b[1])}, Score: float64(b[4]),
 		})
 	}
 	sortByScore(found)
@@ -135,15 +137,15 @@ func (d *yolox) decodeBoxes(data []float32, out []tensor) []detection {
 }
 
 // placed is a detection, or something that lies where one does.
-type placed interface{ detected() detection }
+type placed interface{ Detected() picture.Detection }
 
 // suppress keeps, best first, the boxes that overlap no better one by more than maxIoU.
 func suppress[T placed](found []T, maxIoU float64) []T {
 	sortByScore(found)
 	kept := found[:0]
 	for _, f := range found {
-		box := f.detected().box
-		if !slices.ContainsFunc(kept, func(k T) bool { return overlap(k.detected().box, box) > maxIoU }) {
+		box := f.Detected().Box
+		if !slices.ContainsFunc(kept, func(k T) bool { return picture.Overlap(k.Detected().Box, box) > maxIoU }) {
 			kept = append(kept, f)
 		}
 	}
@@ -151,5 +153,5 @@ func suppress[T placed](found []T, maxIoU float64) []T {
 }
 
 func sortByScore[T placed](found []T) {
-	slices.SortStableFunc(found, func(a, b T) int { return cmp.Compare(b.detected().score, a.detected().score) })
+	slices.SortStableFunc(found, func(a, b T) int { return cmp.Compare(b.Detected().Score, a.Detected().Score) })
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -28,7 +29,7 @@ func rawGrid(rows map[int][7]float32) []float32 {
 }
 
 var aboutEqual = cmp.Options{
-	cmp.AllowUnexported(detection{}, rect{}), cmpopts.EquateApprox(0, 1e-4), cmpopts.EquateEmpty(),
+	cmp.AllowUnexported(picture.Detection{}, picture.Rect{}), cmpopts.EquateApprox(0, 1e-4), cmpopts.EquateEmpty(),
 }
 
 func TestYOLOXDecodesTheRawGrid(t *testing.T) {
@@ -54,9 +55,9 @@ func TestYOLOXDecodesTheRawGrid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []detection{
-		{rect{2 * 36, 2 * 16, 128 - 72, 32}, 0.72},
-		{rect{0, 2 * 32, 64, 96 - 64}, 0.5},
+	want := []picture.Detection{
+		{Box: picture.Rect{X: 2 * 36, Y: 2 * 16, W: 128 - 72, H: 32}, Score: 0.72},
+		{Box: picture.Rect{X: 0, Y: 2 * 32, W: 64, H: 96 - 64}, Score: 0.5},
 	}
 	if diff := cmp.Diff(want, got, aboutEqual); diff != "" {
 		t.Error(diff)
@@ -71,10 +72,10 @@ func TestYOLOXReadsExportsWithSuppressionInside(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		out  []tensor
-		want []detection
+		want []picture.Detection
 	}{
-		{"people only", []tensor{boxes}, []detection{{rect{20, 20, 10, 20}, 0.9}, {rect{1, 2, 10, 20}, 0.5}}},
-		{"with labels, in any order", []tensor{labels, boxes}, []detection{{rect{1, 2, 10, 20}, 0.5}}},
+		{"people only", []tensor{boxes}, []picture.Detection{{Box: picture.Rect{X: 20, Y: 20, W: 10, H: 20}, Score: 0.9}, {Box: picture.Rect{X: 1, Y: 2, W: 10, H: 20}, Score: 0.5}}},
+		{"with labels, in any order", []tensor{labels, boxes}, []picture.Detection{{Box: picture.Rect{X: 1, Y: 2, W: 10, H: 20}, Score: 0.5}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := &fakeSession{respond: func([]float32) ([]tensor, error) { return c.out, nil }}
@@ -101,9 +102,9 @@ func TestYOLOXReadsExportsWithSuppressionInside(t *testing.T) {
 }
 
 func TestSuppressKeepsTheBestOfEachPlace(t *testing.T) {
-	a, b, c := rect{0, 0, 10, 10}, rect{1, 0, 10, 10}, rect{0, 8, 10, 10}
-	got := suppress([]detection{{b, 0.5}, {a, 0.9}, {c, 0.4}}, 0.45)
-	if diff := cmp.Diff([]detection{{a, 0.9}, {c, 0.4}}, got, aboutEqual); diff != "" {
+	a, b, c := picture.Rect{X: 0, Y: 0, W: 10, H: 10}, picture.Rect{X: 1, Y: 0, W: 10, H: 10}, picture.Rect{X: 0, Y: 8, W: 10, H: 10}
+	got := suppress([]picture.Detection{{Box: b, Score: 0.5}, {Box: a, Score: 0.9}, {Box: c, Score: 0.4}}, 0.45)
+	if diff := cmp.Diff([]picture.Detection{{Box: a, Score: 0.9}, {Box: c, Score: 0.4}}, got, aboutEqual); diff != "" {
 		t.Error(diff)
 	}
 }

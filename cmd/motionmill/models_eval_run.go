@@ -10,6 +10,7 @@ import (
 
 	"github.com/motionmill/motionmill/inference"
 	"github.com/motionmill/motionmill/inference/coco"
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 // evaluation is what was measured.
@@ -115,7 +116,7 @@ func (e *evaluator) poses(ctx context.Context) error {
 
 // find gives the poses of a picture: everyone that the model or the detector
 // finds, else the pose in each box of the truth.
-func (e *evaluator) find(id int64, still inference.Still, there []coco.Truth) ([]coco.Pose, error) {
+func (e *evaluator) find(id int64, still picture.Picture, there []coco.Truth) ([]coco.Pose, error) {
 	var found []inference.Found
 	var err error
 	switch {

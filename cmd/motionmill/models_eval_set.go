@@ -13,8 +13,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/motionmill/motionmill/inference"
 	"github.com/motionmill/motionmill/inference/coco"
+	"github.com/motionmill/motionmill/inference/picture"
 )
 
 // cocoSet is annotated pictures.
@@ -164,19 +164,19 @@ func readAnnotations(path string) (coco.Dataset, error) {
 }
 
 // read decodes a picture.
-func (p cocoPicture) read() (inference.Still, error) {
+func (p cocoPicture) read() (picture.Picture, error) {
 	file, err := os.Open(p.path)
 	if err != nil {
-		return inference.Still{}, fmt.Errorf("read picture: %w", err)
+		return picture.Picture{}, fmt.Errorf("read picture: %w", err)
 	}
 	defer file.Close()
 	decoded, _, err := image.Decode(file)
 	if err != nil {
-		return inference.Still{}, fmt.Errorf("read picture %s: %w", p.path, err)
+		return picture.Picture{}, fmt.Errorf("read picture %s: %w", p.path, err)
 	}
 	bounds := decoded.Bounds()
 	if bounds.Dx() != p.Width || bounds.Dy() != p.Height {
-		return inference.Still{}, fmt.Errorf("read picture %s: it is of %dx%d px, the annotations say %dx%d",
+		return picture.Picture{}, fmt.Errorf("read picture %s: it is of %dx%d px, the annotations say %dx%d",
 			p.path, bounds.Dx(), bounds.Dy(), p.Width, p.Height)
 	}
 	canvas := image.NewRGBA(image.Rect(0, 0, p.Width, p.Height))
@@ -185,5 +185,5 @@ func (p cocoPicture) read() (inference.Still, error) {
 	for i := 0; i < len(canvas.Pix); i += 4 {
 		pix = append(pix, canvas.Pix[i:i+3]...)
 	}
-	return inference.Still{Pix: pix, Width: p.Width, Height: p.Height}, nil
+	return picture.Picture{Pix: pix, Width: p.Width, Height: p.Height}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/media"
 )
@@ -63,13 +64,13 @@ func (w *work) showSteps(pix []byte, frame media.Frame) error {
 	return nil
 }
 
-func (w *work) still(pix []byte) inference.Still {
+func (w *work) still(pix []byte) picture.Picture {
 	width, height := w.frameSize()
-	return inference.Still{Pix: pix, Width: width, Height: height}
+	return picture.Picture{Pix: pix, Width: width, Height: height}
 }
 
 // see runs the model on a frame where it is this one's turn.
-func (s *stepRun) see(still inference.Still, at inference.Moment) error {
+func (s *stepRun) see(still picture.Picture, at inference.Moment) error {
 	if !s.single() {
 		if at.Index%s.generic.Every() != 0 {
 			return nil

@@ -1,4 +1,4 @@
-package inference
+package picture
 
 import "math"
 
@@ -53,20 +53,20 @@ func (t *taps) interpolate(i int, at float64) {
 	}
 }
 
-// resampler brings planes of bytes to another size. The zero value is ready;
+// Resampler brings planes of bytes to another size. The zero value is ready;
 // its memory grows once and is then reused.
-type resampler struct {
+type Resampler struct {
 	x, y taps
 	row  []float32 // an input row at the output's width
 	at   int       // which input row that is, or -1
 	sum  []float32 // an output row
 }
 
-// plane writes src, w by h, into dst, toW by toH, on the same scale.
-func (r *resampler) plane(dst []float32, toW, toH int, src []byte, w, h int) {
+// Plane writes src, w by h, into dst, toW by toH, on the same scale.
+func (r *Resampler) Plane(dst []float32, toW, toH int, src []byte, w, h int) {
 	r.x.set(toW, w)
 	r.y.set(toH, h)
-	r.row, r.at = grown(r.row, toW), -1
+	r.row, r.at = Grown(r.row, toW), -1
 	clear(dst[:toW*toH])
 	weights := r.y.weights
 	for y := range toH {
@@ -84,7 +84,7 @@ func (r *resampler) plane(dst []float32, toW, toH int, src []byte, w, h int) {
 }
 
 // across brings one row of src to the output's width.
-func (r *resampler) across(src []byte, w, y int) {
+func (r *Resampler) across(src []byte, w, y int) {
 	if r.at == y {
 		return
 	}
@@ -101,12 +101,12 @@ func (r *resampler) across(src []byte, w, y int) {
 	}
 }
 
-// rows brings an rgb24 picture to toW by toH and hands each row to take, channel
+// Rows brings an rgb24 picture to toW by toH and hands each row to take, channel
 // after channel on 0 to 255; it is valid until take returns.
-func (r *resampler) rows(pic picture, toW, toH int, take func(y int, row []float32)) {
-	r.x.set(toW, pic.width)
-	r.y.set(toH, pic.height)
-	r.row, r.sum, r.at = grown(r.row, 3*toW), grown(r.sum, 3*toW), -1
+func (r *Resampler) Rows(pic Picture, toW, toH int, take func(y int, row []float32)) {
+	r.x.set(toW, pic.Width)
+	r.y.set(toH, pic.Height)
+	r.row, r.sum, r.at = Grown(r.row, 3*toW), Grown(r.sum, 3*toW), -1
 	weights := r.y.weights
 	for y := range toH {
 		clear(r.sum)
@@ -122,12 +122,12 @@ func (r *resampler) rows(pic picture, toW, toH int, take func(y int, row []float
 	}
 }
 
-func (r *resampler) acrossRGB(pic picture, y int) {
+func (r *Resampler) acrossRGB(pic Picture, y int) {
 	if r.at == y {
 		return
 	}
 	r.at = y
-	n, in, weights := r.x.to, pic.pix[y*pic.width*3:(y+1)*pic.width*3], r.x.weights
+	n, in, weights := r.x.to, pic.Pix[y*pic.Width*3:(y+1)*pic.Width*3], r.x.weights
 	reds, greens, blues := r.row[:n], r.row[n:2*n], r.row[2*n:3*n]
 	for x := range n {
 		from, count := r.x.from[x], r.x.count[x]
