@@ -19,7 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
-	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/starter"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/media"
@@ -217,7 +218,7 @@ func newRunner(t *testing.T, s *store.Store, profile string) *pipeline.Runner {
 	if err != nil {
 		t.Skip(err)
 	}
-	catalogue, err := inference.LoadCatalogue(nil, starter.Files)
+	catalogue, err := models.LoadCatalogue(nil, starter.Files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +226,7 @@ func newRunner(t *testing.T, s *store.Store, profile string) *pipeline.Runner {
 	if err != nil {
 		t.Fatal(err)
 	}
-	engine := &pipeline.Engine{Config: inference.Config{Provider: "cpu"}, Catalogue: catalogue}
+	engine := &pipeline.Engine{Config: onnx.Config{Provider: "cpu"}, Catalogue: catalogue}
 	t.Cleanup(func() {
 		if err := engine.Close(); err != nil {
 			t.Error(err)

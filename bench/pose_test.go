@@ -16,13 +16,15 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 
 	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/starter"
 	"github.com/motionmill/motionmill/media"
 	"github.com/motionmill/motionmill/worker/pipeline"
 )
 
 // poseModels are those that rtmlib can run too.
-var poseModels = map[string]string{inference.TaskDetect: "yolox-nano", inference.TaskPose: "tinypose-simcc-256x192"}
+var poseModels = map[string]string{models.TaskDetect: "yolox-nano", models.TaskPose: "tinypose-simcc-256x192"}
 
 // BenchmarkPose tracks the pose of the dancer, from the video's file on, by turns
 // with ONNX Runtime alone on the same number of inferences, and with rtmlib's
@@ -79,11 +81,11 @@ func newPoseBench(b *testing.B, dir string) *poseBench {
 	if err != nil {
 		b.Skip(err)
 	}
-	catalogue, err := inference.LoadCatalogue([]string{filepath.Join(dir, "models")}, starter.Files)
+	catalogue, err := models.LoadCatalogue([]string{filepath.Join(dir, "models")}, starter.Files)
 	if err != nil {
 		b.Fatal(err)
 	}
-	engine := &pipeline.Engine{Config: inference.Config{Provider: inference.ProviderCPU, Threads: 1}, Catalogue: catalogue, Names: poseModels}
+	engine := &pipeline.Engine{Config: onnx.Config{Provider: onnx.ProviderCPU, Threads: 1}, Catalogue: catalogue, Names: poseModels}
 	analyser, choice, _, err := engine.Analyser(pipeline.Profile{Name: "pose", Outputs: []pipeline.Output{pipeline.Pose}})
 	if err != nil {
 		b.Skip(err)
@@ -212,7 +214,7 @@ func (p *poseBench) tracker(b *testing.B) string {
 // peer lets rtmlib do the same and returns its seconds.
 func (p *poseBench) peer(b *testing.B, python string, frames int) float64 {
 	command := exec.CommandContext(b.Context(), python, filepath.Join("rtmlib", "track.py"), p.video,
-		p.files[inference.TaskDetect], p.files[inference.TaskPose], "7")
+		p.files[models.TaskDetect], p.files[models.TaskPose], "7")
 	var stderr strings.Builder
 	command.Stderr = &stderr
 	out, err := command.Output()

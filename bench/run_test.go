@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/starter"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/media"
@@ -65,7 +67,7 @@ func newParts(b *testing.B, modelsDir, video string) *parts {
 	if err != nil {
 		b.Skip(err)
 	}
-	catalogue, err := inference.LoadCatalogue([]string{modelsDir}, starter.Files)
+	catalogue, err := models.LoadCatalogue([]string{modelsDir}, starter.Files)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -73,7 +75,7 @@ func newParts(b *testing.B, modelsDir, video string) *parts {
 	if err != nil {
 		b.Fatal(err)
 	}
-	engine := &pipeline.Engine{Config: inference.Config{Provider: "cpu", Threads: 1}, Catalogue: catalogue, Names: chosen}
+	engine := &pipeline.Engine{Config: onnx.Config{Provider: "cpu", Threads: 1}, Catalogue: catalogue, Names: chosen}
 	b.Cleanup(func() {
 		if err := engine.Close(); err != nil {
 			b.Error(err)
@@ -181,7 +183,7 @@ func (p *parts) compositeAlone(b *testing.B, info media.Info, results []seen) fl
 	return usage.CPU.Seconds()
 }
 
-func (p *parts) analyser(b *testing.B) (*inference.Analyser, inference.Choice) {
+func (p *parts) analyser(b *testing.B) (*inference.Analyser, models.Choice) {
 	analyser, choice, _, err := p.config.Engine.Analyser(p.config.Profiles[pipeline.DefaultProfile])
 	if err != nil {
 		b.Fatal(err)

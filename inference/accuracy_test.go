@@ -9,14 +9,16 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/inference/starter"
 )
 
 func TestRealModelsOnAPicture(t *testing.T) {
-	pic, truth := skier(t)
+	pic, truth := inferencetest.Skier(t)
 	v := Video{Width: 640, Height: 425, FrameWidth: 640, FrameHeight: 425}
-	a := analyserOf(t, openRuntime(t), []string{TaskPose, TaskMatte}, realNames())
+	a := analyserOf(t, inferencetest.OpenRuntime(t), []string{models.TaskPose, models.TaskMatte}, realNames())
 	found, err := a.detect.detect(pic)
 	if err != nil || len(found) == 0 {
 		t.Fatalf("found %v, error %v", found, err)
@@ -27,11 +29,11 @@ func TestRealModelsOnAPicture(t *testing.T) {
 	if len(result[0].People) != 1 {
 		t.Fatal("nobody found")
 	}
-	oks := similarity(result[0].People[0].Raw, truth)
+	oks := inferencetest.Similarity(result[0].People[0].Raw, truth)
 	w, h := a.MatteSize(v)
-	cut := matteOverlap(result[0].Matte, func(i int) bool {
+	cut := inferencetest.MatteOverlap(result[0].Matte, func(i int) bool {
 		for _, polygon := range truth.Segmentation {
-			if inside(polygon, (float64(i%w)+0.5)*640/float64(w), (float64(i/w)+0.5)*425/float64(h)) {
+			if inferencetest.Inside(polygon, (float64(i%w)+0.5)*640/float64(w), (float64(i/w)+0.5)*425/float64(h)) {
 				return true
 			}
 		}
@@ -48,7 +50,7 @@ func TestRealModelsOnTheDance(t *testing.T) {
 		t.Skip("takes 15 seconds")
 	}
 	v, frames, truth := danced(t, danceFrames)
-	a := analyserOf(t, openRuntime(t), []string{TaskPose, TaskMatte}, realNames())
+	a := analyserOf(t, inferencetest.OpenRuntime(t), []string{models.TaskPose, models.TaskMatte}, realNames())
 	results, stats := analyse(t, a, v, frames, 30)
 	if len(results) != danceFrames || stats.Frames != danceFrames {
 		t.Fatalf("%d results, %d frames", len(results), stats.Frames)
@@ -72,9 +74,9 @@ func TestRealModelsOnTheDance(t *testing.T) {
 
 func TestRealModelsGiveTheSameBytes(t *testing.T) {
 	v, frames, _ := danced(t, 60)
-	r := openRuntime(t)
+	r := inferencetest.OpenRuntime(t)
 	track := func(parallel int) (string, []Result) {
-		a := analyserOf(t, r, []string{TaskPose, TaskMatte}, realNames())
+		a := analyserOf(t, r, []string{models.TaskPose, models.TaskMatte}, realNames())
 		v.Parallel = parallel
 		results, _ := analyse(t, a, v, frames, 30)
 		var out bytes.Buffer
@@ -115,20 +117,20 @@ func demo(tb testing.TB) (Video, [][]byte, starter.GroundTruth) {
 		tb.Fatal(err)
 	}
 	v := Video{Width: truth.Width, Height: truth.Height, FrameWidth: truth.Width, FrameHeight: truth.Height}
-	return v, decode(tb, path, v.Width, v.Height, 0), truth
+	return v, inferencetest.Decode(tb, path, v.Width, v.Height, 0), truth
 }
 
 func TestStartersOnTheirOwnVideo(t *testing.T) {
 	v, frames, truth := demo(t)
-	catalogue, err := LoadCatalogue(nil, starter.Files)
+	catalogue, err := models.LoadCatalogue(nil, starter.Files)
 	if err != nil {
 		t.Fatal(err)
 	}
-	choice, err := catalogue.Choose([]string{TaskPose, TaskMatte}, nil)
+	choice, err := catalogue.Choose([]string{models.TaskPose, models.TaskMatte}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := NewAnalyser(openRuntime(t), choice)
+	a, err := NewAnalyser(inferencetest.OpenRuntime(t), choice)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +142,7 @@ func TestStartersOnTheirOwnVideo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		iou += matteOverlap(r.Matte, func(i int) bool { return mask[i] >= 128 }) / float64(len(results))
+		iou += inferencetest.MatteOverlap(r.Matte, func(i int) bool { return mask[i] >= 128 }) / float64(len(results))
 		for j, k := range truth.Frames[i].Keypoints {
 			if k[2] != starter.Seen {
 				continue

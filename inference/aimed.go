@@ -1,6 +1,10 @@
 package inference
 
-import "github.com/motionmill/motionmill/inference/picture"
+import (
+	"github.com/motionmill/motionmill/inference/fit"
+	"github.com/motionmill/motionmill/inference/onnx"
+	"github.com/motionmill/motionmill/inference/picture"
+)
 
 // defaultMinScore is the mean score below which a pose is taken for nobody.
 const defaultMinScore = 0.2
@@ -10,15 +14,15 @@ type aimed interface {
 	poser
 	parts() view
 	// aim gives the area of the frame that is seen for a box, and how it is laid into the input.
-	aim(box picture.Rect) (area picture.Rect, place placement)
+	aim(box picture.Rect) (area picture.Rect, place fit.Placement)
 	// read takes the points of one person from the outputs of a run.
-	read(out []tensor, area picture.Rect, points []picture.Keypoint) error
+	read(out []onnx.Tensor, area picture.Rect, points []picture.Keypoint) error
 }
 
 // inOneRun is how many people a pose model looks at in one run.
 func inOneRun(p poser) int {
 	if m, ok := p.(aimed); ok {
-		return m.parts().network.batch()
+		return m.parts().network.Batch()
 	}
 	return 1
 }
@@ -31,10 +35,10 @@ func estimateAll(p poser, pic picture.Picture, boxes []picture.Rect, points [][]
 	}
 	m := p.(aimed) // No other takes several.
 	v := m.parts()
-	return v.network.useAll(len(boxes), func(i int, l *lane, input []float32) {
+	return v.network.UseAll(len(boxes), func(i int, l *onnx.Lane, input []float32) {
 		_, place := m.aim(boxes[i])
-		v.fill.fill(input, pic, place, &worktopOf(l).scratch)
-	}, func(i int, out []tensor) error {
+		v.fill.Fill(input, pic, place, &worktopOf(l).scratch)
+	}, func(i int, out []onnx.Tensor) error {
 		area, _ := m.aim(boxes[i])
 		return m.read(out, area, points[i])
 	})

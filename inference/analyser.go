@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"runtime"
 
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
@@ -12,8 +14,8 @@ import (
 // Analyser runs the chosen models over videos. It may work on several videos
 // at once.
 type Analyser struct {
-	choice Choice
-	used   []UsedModel
+	choice models.Choice
+	used   []models.UsedModel
 	pose   poser // nil where people finds the points
 	people spotter
 	detect detector
@@ -22,27 +24,27 @@ type Analyser struct {
 
 // NewAnalyser verifies the chosen models and takes their sessions, which all
 // jobs of the process share.
-func NewAnalyser(r *Runtime, choice Choice) (*Analyser, error) {
+func NewAnalyser(r *onnx.Runtime, choice models.Choice) (*Analyser, error) {
 	a := &Analyser{choice: choice}
 	device := r.NextDevice("frames")
-	for _, role := range choice.roles() {
-		m := role.model
+	for _, role := range choice.Roles() {
+		m := role.Model
 		if err := m.Supported(); err != nil {
 			return nil, err
 		}
-		n, err := r.network(*m, device, runOnce)
+		n, err := r.Network(*m, device, runOnce)
 		if err != nil {
 			return nil, err
 		}
-		s, err := newSkills(role.task, n)
+		s, err := newSkills(role.Task, n)
 		if err != nil {
 			return nil, err
 		}
 		a.take(s)
-		if err := rehearse(role.task, n); err != nil {
+		if err := rehearse(role.Task, n); err != nil {
 			return nil, err
 		}
-		a.used = append(a.used, UsedModel{Name: m.Name, Task: role.task, Family: m.Family, SHA256: m.SHA256, Provider: n.provider, Nodes: n.nodes})
+		a.used = append(a.used, models.UsedModel{Name: m.Name, Task: role.Task, Family: m.Family, SHA256: m.SHA256, Provider: n.Provider, Nodes: n.Nodes})
 	}
 	return a, nil
 }
@@ -64,14 +66,14 @@ func (a *Analyser) take(s skills) {
 // Try opens a model, checks it against its manifest, and runs it once. What is
 // wrong with the file, the manifest or what the model answers is an error of
 // kind model_missing that says what to do.
-func Try(r *Runtime, m Model) error {
-	choice := Choice{}
+func Try(r *onnx.Runtime, m models.Model) error {
+	choice := models.Choice{}
 	switch m.Task {
-	case TaskDetect:
+	case models.TaskDetect:
 		choice.Detect = &m
-	case TaskPose:
+	case models.TaskPose:
 		choice.Pose = &m
-	case TaskGeneric:
+	case models.TaskGeneric:
 		_, err := NewGeneric(r, m)
 		return err
 	default:
@@ -83,7 +85,7 @@ func Try(r *Runtime, m Model) error {
 
 // Used returns the models in the order detect, pose, matte, with the provider
 // that each really runs on.
-func (a *Analyser) Used() []UsedModel { return append([]UsedModel{}, a.used...) }
+func (a *Analyser) Used() []models.UsedModel { return append([]models.UsedModel{}, a.used...) }
 
 // Video describes the frames that Analyse is given.
 type Video struct {

@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
@@ -101,8 +103,8 @@ func dancing(frame int) (picture.Rect, bool) {
 
 // analyser uses the stage as detector (when asked), pose model and matte model.
 func (s *stage) analyser(withDetector, wantMatte bool) *Analyser {
-	a := &Analyser{pose: s, matte: s, choice: Choice{
-		Pose: &Model{Manifest: Manifest{Points: KeypointSet{Names: []string{"a", "b", "c", "d"}}}}, WantMatte: wantMatte,
+	a := &Analyser{pose: s, matte: s, choice: models.Choice{
+		Pose: &models.Model{Manifest: models.Manifest{Points: models.KeypointSet{Names: []string{"a", "b", "c", "d"}}}}, WantMatte: wantMatte,
 	}}
 	if withDetector {
 		a.detect = s
@@ -174,7 +176,7 @@ func TestResultsDoNotDependOnParallelismOrSpeed(t *testing.T) {
 			if _, there := dancing(i); there != (len(r.People) == 1) {
 				t.Errorf("detector %v, frame %d: person there %v, found %d", withDetector, i, there, len(r.People))
 			}
-			if sum := sumOf(r.Matte); (sum > 0) != (len(r.People) == 1) {
+			if sum := inferencetest.SumOf(r.Matte); (sum > 0) != (len(r.People) == 1) {
 				t.Errorf("frame %d: the matte adds up to %d", i, sum)
 			}
 		}
@@ -374,17 +376,17 @@ func TestAnalyseRefuses(t *testing.T) {
 	v := testVideo(1)
 	v.People = "some"
 	_, err := s.analyser(true, true).Analyse(t.Context(), v, frames(1), nil)
-	wantKind(t, err, job.Unsupported)
+	inferencetest.WantKind(t, err, job.Unsupported)
 	for _, people := range []string{PeopleAll, PeopleCentre} {
 		v.People = people
 		_, err = s.analyser(false, true).Analyse(t.Context(), v, frames(1), nil)
-		wantKind(t, err, job.ModelMissing)
+		inferencetest.WantKind(t, err, job.ModelMissing)
 	}
 	v.People, v.DetectEvery = PeopleAll, -1
 	_, err = s.analyser(true, true).Analyse(t.Context(), v, frames(1), nil)
-	wantKind(t, err, job.Unsupported)
+	inferencetest.WantKind(t, err, job.Unsupported)
 	_, err = s.analyser(true, true).Analyse(t.Context(), Video{Width: 10, Height: 10}, frames(1), nil)
-	wantKind(t, err, job.Internal)
+	inferencetest.WantKind(t, err, job.Internal)
 	if w, h := s.analyser(true, false).MatteSize(testVideo(1)); w != 0 || h != 0 {
 		t.Errorf("a matte that nobody wants is %dx%d", w, h)
 	}

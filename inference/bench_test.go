@@ -4,6 +4,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 )
 
 // BenchmarkDance measures Analyse on the dance video beside ONNX Runtime alone:
@@ -12,15 +16,15 @@ import (
 // and the same of the CPU time of the inferences, which the machine's other
 // work touches less.
 func BenchmarkDance(b *testing.B) {
-	for name, tasks := range map[string][]string{"pose": {TaskPose}, "pose and matte": {TaskPose, TaskMatte}} {
+	for name, tasks := range map[string][]string{"pose": {models.TaskPose}, "pose and matte": {models.TaskPose, models.TaskMatte}} {
 		b.Run(name, func(b *testing.B) {
 			v, frames, _ := danced(b, 300)
-			r := openRuntime(b)
+			r := inferencetest.OpenRuntime(b)
 			a := analyserOf(b, r, tasks, realNames())
 			v.Parallel = 2
-			var networks []*network
-			for _, role := range a.choice.roles() {
-				n, err := r.network(*role.model, 0, nil) // Its session is the analyser's.
+			var networks []*onnx.Network
+			for _, role := range a.choice.Roles() {
+				n, err := r.Network(*role.Model, 0, nil) // Its session is the analyser's.
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -50,12 +54,12 @@ func BenchmarkDance(b *testing.B) {
 }
 
 // bare runs a network count times, parallel at once.
-func bare(b *testing.B, m *meter, n *network, count, parallel int) {
+func bare(b *testing.B, m *meter, n *onnx.Network, count, parallel int) {
 	var group sync.WaitGroup
 	for i := range parallel {
 		group.Go(func() {
 			for range count/parallel + min(1, max(0, count%parallel-i)) {
-				err := m.measure(func() error { return n.use(func(*lane) {}, func([]tensor) error { return nil }) })
+				err := m.measure(func() error { return n.Use(func(*onnx.Lane) {}, func([]onnx.Tensor) error { return nil }) })
 				if err != nil {
 					b.Error(err)
 				}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/motionmill/motionmill/inference/inferencetest"
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
@@ -223,6 +224,6 @@ func TestWhoIsWho(t *testing.T) {
 	t.Log(head)
 	for _, every := range []int{1, 5, detectEveryForAll, 31} {
 		all, _ := watch(Video{Parallel: 2, DetectEvery: every}, func(*following) {})
-		t.Log(all.row("detector every " + itoa(every)))
+		t.Log(all.row("detector every " + inferencetest.Itoa(every)))
 	}
 }

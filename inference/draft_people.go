@@ -1,5 +1,10 @@
 package inference
 
+import (
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
+)
+
 // inputForm is what a graph's input tells of the picture: 0 is a size that the graph leaves open.
 type inputForm struct {
 	layout string
@@ -32,7 +37,7 @@ func (p inputForm) or(w, h int64) inputForm {
 
 // peopleFamily tells, by the outputs, the families that give boxes, or boxes and
 // masks, of people among other things, and the size where it is open.
-func peopleFamily(outputs []TensorInfo, p inputForm) (draft, inputForm, bool) {
+func peopleFamily(outputs []onnx.TensorInfo, p inputForm) (draft, inputForm, bool) {
 	const (
 		unit   = "colour: rgb, mean: [0, 0, 0], std: [255, 255, 255], pad: 114"
 		mmdet  = "colour: bgr, mean: [103.53, 116.28, 123.675], std: [57.375, 57.12, 58.395], pad: 114"
@@ -41,19 +46,19 @@ func peopleFamily(outputs []TensorInfo, p inputForm) (draft, inputForm, bool) {
 	)
 	shape := outputs[0].Shape
 	switch masks, ok := maskRCNNMasks(outputs); {
-	case ok && fits(masks, []int64{-1, 1, zooCells, zooCells}) && masks[2] > 0:
-		return draft{TaskMask, "maskrcnn", FitLetterboxTopLeft, zoo, "options: {layout: zoo, pad: mean}\n"}, p.or(1344, 800), true
+	case ok && onnx.Fits(masks, []int64{-1, 1, zooCells, zooCells}) && masks[2] > 0:
+		return draft{models.TaskMask, "maskrcnn", models.FitLetterboxTopLeft, zoo, "options: {layout: zoo, pad: mean}\n"}, p.or(1344, 800), true
 	case ok:
-		return draft{TaskMask, "maskrcnn", FitLetterboxCentre, unit, "options: {layout: torchvision}\n"}, p.or(640, 640), true
+		return draft{models.TaskMask, "maskrcnn", models.FitLetterboxCentre, unit, "options: {layout: torchvision}\n"}, p.or(640, 640), true
 	case p.layout != "nchw":
 		return draft{}, p, false
 	case len(outputs) == 2 && isRows(shape) && isLabels(outputs[1]):
-		return draft{TaskDetect, "rtmdet", FitLetterboxTopLeft, mmdet, yoloxs + "classes: coco80\n"}, p.or(640, 640), true
+		return draft{models.TaskDetect, "rtmdet", models.FitLetterboxTopLeft, mmdet, yoloxs + "classes: coco80\n"}, p.or(640, 640), true
 	}
 	further := int64(0)
-	d := draft{task: TaskDetect, family: "yolo", fit: FitLetterboxCentre, values: unit}
-	if len(outputs) == 2 && fits(outputs[1].Shape, []int64{1, -1, -1, -1}) && outputs[1].Shape[1] > 0 {
-		d.task, d.family, further = TaskMask, "yolo-seg", outputs[1].Shape[1]
+	d := draft{task: models.TaskDetect, family: "yolo", fit: models.FitLetterboxCentre, values: unit}
+	if len(outputs) == 2 && onnx.Fits(outputs[1].Shape, []int64{1, -1, -1, -1}) && outputs[1].Shape[1] > 0 {
+		d.task, d.family, further = models.TaskMask, "yolo-seg", outputs[1].Shape[1]
 	} else if len(outputs) != 1 {
 		return draft{}, p, false
 	}
@@ -70,7 +75,7 @@ func peopleFamily(outputs []TensorInfo, p inputForm) (draft, inputForm, bool) {
 }
 
 // maskRCNNMasks gives the shape of the masks when the outputs are Mask R-CNN's.
-func maskRCNNMasks(outputs []TensorInfo) ([]int64, bool) {
+func maskRCNNMasks(outputs []onnx.TensorInfo) ([]int64, bool) {
 	var d maskRCNN
 	if len(outputs) != 4 || !d.find(outputs) {
 		return nil, false
@@ -81,6 +86,6 @@ func maskRCNNMasks(outputs []TensorInfo) ([]int64, bool) {
 // isRows tells whether a shape is that of boxes with a score.
 func isRows(shape []int64) bool { return len(shape) == 3 && (shape[2] == 5 || shape[2] < 0) }
 
-func isLabels(o TensorInfo) bool {
+func isLabels(o onnx.TensorInfo) bool {
 	return (o.Type == "int64" || o.Type == "int32") && len(o.Shape) == 2
 }

@@ -8,13 +8,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/starter"
 	"github.com/motionmill/motionmill/job"
 )
 
 func TestDraftsOfRealGraphs(t *testing.T) {
-	r := openRuntime(t)
-	catalogue, err := LoadCatalogue([]string{testdata(t, "models")}, starter.Files)
+	r := inferencetest.OpenRuntime(t)
+	catalogue, err := models.LoadCatalogue([]string{inferencetest.Testdata(t, "models")}, starter.Files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +27,7 @@ func TestDraftsOfRealGraphs(t *testing.T) {
 			if known.BuiltIn {
 				path = filepath.Join("starter", known.File)
 			}
-			m, err := FileModel(path)
+			m, err := models.FileModel(path)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -39,7 +42,7 @@ func TestDraftsOfRealGraphs(t *testing.T) {
 			if !ok {
 				return
 			}
-			got, err := ParseManifest([]byte(text))
+			got, err := models.ParseManifest([]byte(text))
 			if err != nil {
 				t.Fatalf("%v: %s", err, text)
 			}
@@ -64,7 +67,7 @@ func TestDraftsOfRealGraphs(t *testing.T) {
 }
 
 func TestDraftOfAnyFileName(t *testing.T) {
-	out := []TensorInfo{{"out", "float32", []int64{1, 1, 64, 64}}}
+	out := []onnx.TensorInfo{{Name: "out", Type: "float32", Shape: []int64{1, 1, 64, 64}}}
 	for file, want := range map[string]string{
 		"My model: \"v2\" (end2end).onnx":        "my-model-v2-end2end-",
 		"ü.onnx":                                 "model",
@@ -75,12 +78,12 @@ func TestDraftOfAnyFileName(t *testing.T) {
 		if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		m, err := FileModel(path)
+		m, err := models.FileModel(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		text, ok := Draft(m, []TensorInfo{{"in", "float32", []int64{1, 3, 64, 64}}}, out)
-		got, err := ParseManifest([]byte(text))
+		text, ok := Draft(m, []onnx.TensorInfo{{Name: "in", Type: "float32", Shape: []int64{1, 3, 64, 64}}}, out)
+		got, err := models.ParseManifest([]byte(text))
 		if !ok || err != nil || got.Name != want || got.File != file {
 			t.Errorf("%s: drafted %v, name %q, file %q, error %v", file, ok, got.Name, got.File, err)
 		}
@@ -88,18 +91,18 @@ func TestDraftOfAnyFileName(t *testing.T) {
 }
 
 func TestNoDraft(t *testing.T) {
-	picture := []TensorInfo{{"in", "float32", []int64{1, 3, 64, 64}}}
-	for name, c := range map[string][2][]TensorInfo{
+	picture := []onnx.TensorInfo{{Name: "in", Type: "float32", Shape: []int64{1, 3, 64, 64}}}
+	for name, c := range map[string][2][]onnx.TensorInfo{
 		"no output":        {picture, nil},
-		"other output":     {picture, {{"out", "float32", []int64{1, 1000}}}},
-		"two inputs":       {append(picture, picture...), {{"out", "float32", []int64{1, 1, 64, 64}}}},
-		"no picture":       {{{"in", "float32", []int64{1, 100}}}, {{"out", "float32", []int64{1, 1, 64, 64}}}},
-		"a size of chance": {{{"in", "float32", []int64{1, 3, -1, -1}}}, {{"out", "float32", []int64{1, 56, -1}}}},
+		"other output":     {picture, {{Name: "out", Type: "float32", Shape: []int64{1, 1000}}}},
+		"two inputs":       {append(picture, picture...), {{Name: "out", Type: "float32", Shape: []int64{1, 1, 64, 64}}}},
+		"no picture":       {{{Name: "in", Type: "float32", Shape: []int64{1, 100}}}, {{Name: "out", Type: "float32", Shape: []int64{1, 1, 64, 64}}}},
+		"a size of chance": {{{Name: "in", Type: "float32", Shape: []int64{1, 3, -1, -1}}}, {{Name: "out", Type: "float32", Shape: []int64{1, 56, -1}}}},
 	} {
-		if text, ok := Draft(Model{}, c[0], c[1]); ok {
+		if text, ok := Draft(models.Model{}, c[0], c[1]); ok {
 			t.Errorf("%s: drafted %s", name, text)
 		}
 	}
-	_, err := FileModel(filepath.Join(t.TempDir(), "nothing.onnx"))
-	wantKind(t, err, job.ModelMissing)
+	_, err := models.FileModel(filepath.Join(t.TempDir(), "nothing.onnx"))
+	inferencetest.WantKind(t, err, job.ModelMissing)
 }

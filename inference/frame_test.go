@@ -3,6 +3,9 @@ package inference
 import (
 	"testing"
 
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
@@ -14,7 +17,7 @@ type work func() error
 // after the network, on a frame of 1920 by 1080 px with people.
 func eachFamily(tb testing.TB, take func(name string, w work)) {
 	tb.Helper()
-	pic, box, points := noise(1920, 1080), picture.Rect{X: 700, Y: 100, W: 500, H: 880}, make([]picture.Keypoint, 17)
+	pic, box, points := inferencetest.Noise(1920, 1080), picture.Rect{X: 700, Y: 100, W: 500, H: 880}, make([]picture.Keypoint, 17)
 	inBox := func(name string, p poser, err error) {
 		if err != nil {
 			tb.Fatal(err)
@@ -63,7 +66,7 @@ func eachFamily(tb testing.TB, take func(name string, w work)) {
 	y, err = newYOLOPose(answering(tb, "yolo-pose", padded, "", five, []int64{1, 300, 57}))
 	everyone("yolo-pose end to end", y, err)
 
-	m := modelOf(tb, manifestOf("m", "matte", "matte", "input: {name: in, width: 256, height: 256, layout: nhwc, std: [255, 255, 255], fit: stretch}\n"))
+	m := inferencetest.ModelOf(tb, inferencetest.ManifestOf("m", "matte", "matte", "input: {name: in, width: 256, height: 256, layout: nhwc, std: [255, 255, 255], fit: stretch}\n"))
 	cut, err := newMatte(answer(tb, m, half(256*256), []int64{1, 256, 256, 1}))
 	if err != nil {
 		tb.Fatal(err)
@@ -73,28 +76,28 @@ func eachFamily(tb testing.TB, take func(name string, w work)) {
 }
 
 // answering is a network of a pose family; answer says of what.
-func answering(tb testing.TB, family, input, options string, data []float32, shapes ...[]int64) *network {
+func answering(tb testing.TB, family, input, options string, data []float32, shapes ...[]int64) *onnx.Network {
 	tb.Helper()
-	m := modelOf(tb, manifestOf("p", "pose", family, "input: {name: in, "+input+"}\nkeypoints: coco17\noptions: {"+options+"}\n"))
+	m := inferencetest.ModelOf(tb, inferencetest.ManifestOf("p", "pose", family, "input: {name: in, "+input+"}\nkeypoints: coco17\noptions: {"+options+"}\n"))
 	return answer(tb, m, data, shapes...)
 }
 
 // answer is a network whose outputs have the shapes and all begin with data.
-func answer(tb testing.TB, m Model, data []float32, shapes ...[]int64) *network {
+func answer(tb testing.TB, m models.Model, data []float32, shapes ...[]int64) *onnx.Network {
 	tb.Helper()
-	s := &fakeSession{}
-	var out []tensor
+	s := &inferencetest.FakeSession{}
+	var out []onnx.Tensor
 	for _, shape := range shapes {
 		size := int64(1)
 		for _, n := range shape {
 			size *= n
 		}
-		t := tensor{name: "out", shape: shape, data: make([]float32, size)}
-		copy(t.data, data)
-		s.outputs, out = append(s.outputs, TensorInfo{Name: "out", Type: "float32", Shape: shape}), append(out, t)
+		t := onnx.Tensor{Name: "out", Shape: shape, Data: make([]float32, size)}
+		copy(t.Data, data)
+		s.Outputs, out = append(s.Outputs, onnx.TensorInfo{Name: "out", Type: "float32", Shape: shape}), append(out, t)
 	}
-	s.respond = func([]float32) ([]tensor, error) { return out, nil }
-	return fakeNetwork(tb, m, s)
+	s.Respond = func([]float32) ([]onnx.Tensor, error) { return out, nil }
+	return inferencetest.FakeNetwork(tb, m, s)
 }
 
 // bumps are the heat maps of 17 points.

@@ -4,6 +4,9 @@ import (
 	"math"
 	"slices"
 
+	"github.com/motionmill/motionmill/inference/fit"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
@@ -36,29 +39,29 @@ type SoundNeed struct {
 // Generic is a model of the family generic: any graph, with what its manifest
 // says of its inputs. One job uses it at a time; the session is shared.
 type Generic struct {
-	network *network
+	network *onnx.Network
 	options genericOptions
 	sources []source // in the order of the graph's inputs
-	outputs []TensorInfo
+	outputs []onnx.TensorInfo
 	needs   Needs
-	fill    filler
-	scratch scratch
+	fill    fit.Filler
+	scratch fit.Scratch
 	picture []float32
 }
 
 // source is where an input of the graph comes from.
 type source struct {
-	info TensorInfo
+	info onnx.TensorInfo
 	from genericInput
 }
 
 // NewGeneric verifies a model of the family generic and takes its session. A
 // graph that is not what the manifest says is an error of kind model_missing.
-func NewGeneric(r *Runtime, m Model) (*Generic, error) {
+func NewGeneric(r *onnx.Runtime, m models.Model) (*Generic, error) {
 	if err := m.Supported(); err != nil {
 		return nil, err
 	}
-	n, err := r.network(m, r.NextDevice("steps"), runSample)
+	n, err := r.Network(m, r.NextDevice("steps"), runSample)
 	if err != nil {
 		return nil, err
 	}
@@ -69,33 +72,33 @@ func NewGeneric(r *Runtime, m Model) (*Generic, error) {
 	return g, g.rehearse()
 }
 
-func newGeneric(n *network) (*Generic, error) {
-	m := n.model
+func newGeneric(n *onnx.Network) (*Generic, error) {
+	m := n.Model
 	options, err := readGenericOptions(m.Manifest)
 	if err != nil {
-		return nil, m.badManifest(err)
+		return nil, m.BadManifest(err)
 	}
-	inputs, outputs := n.info()
+	inputs, outputs := n.Info()
 	g := &Generic{network: n, options: options, outputs: outputs}
 	if err := g.join(inputs); err != nil {
 		return nil, err
 	}
 	if len(outputs) == 0 {
-		return nil, m.mismatch("the graph has no outputs")
+		return nil, m.Mismatch("the graph has no outputs")
 	}
-	if options.Output != "" && !slices.ContainsFunc(outputs, func(o TensorInfo) bool { return o.Name == options.Output }) {
-		return nil, m.mismatch("the manifest's options.output is %q, the graph's outputs are %v", options.Output, outputs)
+	if options.Output != "" && !slices.ContainsFunc(outputs, func(o onnx.TensorInfo) bool { return o.Name == options.Output }) {
+		return nil, m.Mismatch("the manifest's options.output is %q, the graph's outputs are %v", options.Output, outputs)
 	}
 	if g.needs.Frame {
-		g.fill = newFiller(m.Input)
+		g.fill = fit.NewFiller(m.Input)
 		g.picture = make([]float32, 3*m.Input.Width*m.Input.Height)
 	}
 	return g, nil
 }
 
 // join finds for every input of the graph where it comes from.
-func (g *Generic) join(inputs []TensorInfo) error {
-	m := g.network.model
+func (g *Generic) join(inputs []onnx.TensorInfo) error {
+	m := g.network.Model
 	told := map[string]genericInput{}
 	if m.Input.Name != "" {
 		told[m.Input.Name] = genericInput{Name: m.Input.Name, From: fromFrame}
@@ -106,7 +109,7 @@ func (g *Generic) join(inputs []TensorInfo) error {
 	for _, info := range inputs {
 		in, ok := told[info.Name]
 		if !ok {
-			return m.mismatch("the graph takes %v, and neither input nor options.inputs of the manifest says where it comes from", info)
+			return m.Mismatch("the graph takes %v, and neither input nor options.inputs of the manifest says where it comes from", info)
 		}
 		delete(told, info.Name)
 		s := source{info: info, from: in}
@@ -117,10 +120,10 @@ func (g *Generic) join(inputs []TensorInfo) error {
 		g.need(s)
 	}
 	for name := range told {
-		return m.mismatch("the manifest names the input %q, the graph's inputs are %v", name, inputs)
+		return m.Mismatch("the manifest names the input %q, the graph's inputs are %v", name, inputs)
 	}
 	if g.needs.Frame && g.needs.Sound != nil {
-		return m.mismatch("it takes frames and sound, which no step can give at once")
+		return m.Mismatch("it takes frames and sound, which no step can give at once")
 	}
 	return nil
 }
@@ -151,14 +154,14 @@ func (g *Generic) Every() int { return max(g.options.Every, 1) }
 func (g *Generic) At() float64 { return g.options.At }
 
 // Used names the model and the provider that it really runs on.
-func (g *Generic) Used() UsedModel { return g.network.used() }
+func (g *Generic) Used() models.UsedModel { return g.network.Used() }
 
 // BytesPerRun returns how many bytes the outputs of one run take, as far as
 // the graph tells.
 func (g *Generic) BytesPerRun() int64 {
 	total := int64(0)
 	for _, o := range g.outputs {
-		if n, ok := elements(o.Shape); ok {
+		if n, ok := onnx.Elements(o.Shape); ok {
 			total += n * 8
 		}
 	}
@@ -166,9 +169,9 @@ func (g *Generic) BytesPerRun() int64 {
 }
 
 // Run feeds the model once and returns its outputs in the graph's order.
-func (g *Generic) Run(from Material) ([]Array, error) {
-	inputs := make([]Array, len(g.sources))
-	made := map[string]Array{}
+func (g *Generic) Run(from Material) ([]onnx.Array, error) {
+	inputs := make([]onnx.Array, len(g.sources))
+	made := map[string]onnx.Array{}
 	for pass := range 2 { // What tells of another input comes after it.
 		for i, s := range g.sources {
 			if follows := s.from.From == fromLength || s.from.From == fromMask; follows != (pass == 1) {
@@ -181,12 +184,12 @@ func (g *Generic) Run(from Material) ([]Array, error) {
 			inputs[i], made[s.info.Name] = array, array
 		}
 	}
-	return g.network.call(inputs)
+	return g.network.Call(inputs)
 }
 
 // feed makes one input.
-func (g *Generic) feed(s source, from Material, made map[string]Array) (Array, error) {
-	out := Array{Name: s.info.Name}
+func (g *Generic) feed(s source, from Material, made map[string]onnx.Array) (onnx.Array, error) {
+	out := onnx.Array{Name: s.info.Name}
 	var err error
 	switch s.from.From {
 	case fromFrame:
@@ -194,15 +197,15 @@ func (g *Generic) feed(s source, from Material, made map[string]Array) (Array, e
 		if err := pic.Check(); err != nil {
 			return out, err
 		}
-		in := g.network.model.Input
-		g.fill.fill(g.picture, pic, place(in, pic), &g.scratch)
-		out.Shape = in.shape()
+		in := g.network.Model.Input
+		g.fill.Fill(g.picture, pic, fit.Place(in, pic), &g.scratch)
+		out.Shape = in.Shape()
 		out.Data, err = convert(g.picture, s.info.Type)
 	case fromAudio:
 		out.Shape, out.Data = soundArray(s.info.Shape, *g.needs.Sound, from.Samples)
 		out.Data, err = convert(out.Data.([]float32), s.info.Type)
 	case fromText:
-		return s.text(g.network.model, from.Text)
+		return s.text(g.network.Model, from.Text)
 	case fromValue:
 		out.Shape = s.valueShape()
 		out.Data, err = convert(s.from.Value, s.info.Type)
@@ -213,22 +216,22 @@ func (g *Generic) feed(s source, from Material, made map[string]Array) (Array, e
 	case fromMask:
 		of := made[s.from.Of]
 		out.Shape = of.Shape
-		n, _ := elements(of.Shape)
+		n, _ := onnx.Elements(of.Shape)
 		out.Data, err = convert(slices.Repeat([]float64{1}, int(n)), s.info.Type)
 	}
 	if err != nil {
-		err = g.network.model.mismatch("the graph's input is %v: %v", s.info, err)
+		err = g.network.Model.Mismatch("the graph's input is %v: %v", s.info, err)
 	}
 	return out, err
 }
 
 // rowsOf splits a shape into the last dimension and the product of the others.
-func rowsOf(a Array) (rows, length int64) {
+func rowsOf(a onnx.Array) (rows, length int64) {
 	if len(a.Shape) == 0 {
 		return 1, 1
 	}
 	length = a.Shape[len(a.Shape)-1]
-	rows, _ = elements(a.Shape[:len(a.Shape)-1])
+	rows, _ = onnx.Elements(a.Shape[:len(a.Shape)-1])
 	return rows, length
 }
 

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -48,7 +50,7 @@ type TensorFile struct {
 
 // tensorWriter writes one kind of file.
 type tensorWriter interface {
-	add(at Moment, outputs []Array) error
+	add(at Moment, outputs []onnx.Array) error
 	// end writes what is left, and returns what has to replace the file's beginning.
 	end(made *Made) (head []byte, err error)
 }
@@ -67,7 +69,7 @@ func TensorKinds() []string { return []string{kindNPY, kindJSON, kindWAV, kindPN
 // Check tells whether a file of that name can be made of the model's outputs, as
 // far as the graph tells.
 func (g *Generic) Check(name string) error {
-	m, kind := g.network.model, filepath.Ext(name)
+	m, kind := g.network.Model, filepath.Ext(name)
 	if !slices.Contains(TensorKinds(), kind) {
 		return job.Fail(job.Unsupported, "make file of model "+m.Name, name, "its extension is none of "+strings.Join(TensorKinds(), ", "), "Rename it", nil)
 	}
@@ -106,7 +108,7 @@ func (g *Generic) Check(name string) error {
 
 // chosen is the number of the output that files of one tensor hold.
 func (g *Generic) chosen() int {
-	return max(slices.IndexFunc(g.outputs, func(o TensorInfo) bool { return o.Name == g.options.Output }), 0)
+	return max(slices.IndexFunc(g.outputs, func(o onnx.TensorInfo) bool { return o.Name == g.options.Output }), 0)
 }
 
 // Create makes the file of a path, which Check has approved.
@@ -128,7 +130,7 @@ func (g *Generic) Create(path string) (*TensorFile, error) {
 	case kindPNG:
 		t.writer = &pngWriter{oneTensor: one, to: t.buffer}
 	default:
-		used := g.network.used()
+		used := g.network.Used()
 		used.Provider = "" // The same bytes wherever it ran.
 		t.writer = &jsonWriter{to: t.buffer, model: used}
 	}
@@ -136,7 +138,7 @@ func (g *Generic) Create(path string) (*TensorFile, error) {
 }
 
 // Add writes the outputs of one run.
-func (t *TensorFile) Add(at Moment, outputs []Array) error {
+func (t *TensorFile) Add(at Moment, outputs []onnx.Array) error {
 	t.runs++
 	return t.failure(t.writer.add(at, outputs))
 }
@@ -152,7 +154,7 @@ func (t *TensorFile) Close() (Made, error) {
 		_, err = t.file.WriteAt(head, 0)
 	}
 	if t.runs == 0 && err == nil {
-		err = job.Fail(job.Unsupported, "make file of model "+t.generic.network.model.Name, filepath.Base(t.file.Name()),
+		err = job.Fail(job.Unsupported, "make file of model "+t.generic.network.Model.Name, filepath.Base(t.file.Name()),
 			"the model had nothing to run on", "", nil)
 	}
 	return made, t.failure(errors.Join(err, t.file.Close()))
@@ -182,7 +184,7 @@ type oneTensor struct {
 
 // wrong says that an output cannot be written.
 func (o oneTensor) wrong(format string, args ...any) error {
-	m := o.generic.network.model
+	m := o.generic.network.Model
 	return job.Fail(job.Unsupported, "write the output "+o.generic.outputs[o.number].Name+" of model", m.Name, fmt.Sprintf(format, args...),
 		"Choose another kind of file", nil)
 }
@@ -190,7 +192,7 @@ func (o oneTensor) wrong(format string, args ...any) error {
 // jsonWriter writes all outputs of each run.
 type jsonWriter struct {
 	to    io.Writer
-	model UsedModel
+	model models.UsedModel
 	began bool
 }
 
@@ -200,7 +202,7 @@ type tensorJSON struct {
 	Data  any     `json:"data"`
 }
 
-func (j *jsonWriter) add(at Moment, outputs []Array) error {
+func (j *jsonWriter) add(at Moment, outputs []onnx.Array) error {
 	type run struct {
 		Index   int                   `json:"i"`
 		Time    float64               `json:"t"`

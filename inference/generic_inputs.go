@@ -9,6 +9,8 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -64,20 +66,20 @@ type genericInput struct {
 }
 
 // readGenericOptions reads and checks the options of a manifest.
-func readGenericOptions(m Manifest) (o genericOptions, err error) {
+func readGenericOptions(m models.Manifest) (o genericOptions, err error) {
 	text, err := yaml.Marshal(m.Options)
 	if err != nil {
-		return o, wrongField("options", "%v", err)
+		return o, models.WrongField("options", "%v", err)
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&o); err != nil {
-		return o, wrongField("options", "%v", err)
+		return o, models.WrongField("options", "%v", err)
 	}
 	for i, in := range o.Inputs {
 		field := fmt.Sprintf("options.inputs[%d]", i)
 		if in.Name == "" || in.Name == m.Input.Name || slices.ContainsFunc(o.Inputs[:i], func(e genericInput) bool { return e.Name == in.Name }) {
-			return o, wrongField(field+".name", "%q is missing or there twice", in.Name)
+			return o, models.WrongField(field+".name", "%q is missing or there twice", in.Name)
 		}
 		if err := in.check(field, o.Inputs); err != nil {
 			return o, err
@@ -85,46 +87,46 @@ func readGenericOptions(m Manifest) (o genericOptions, err error) {
 	}
 	switch {
 	case o.Rate < 0 || o.Rate > 384_000:
-		return o, wrongField("options.rate", "%d is not within 1 to 384000 Hz", o.Rate)
+		return o, models.WrongField("options.rate", "%d is not within 1 to 384000 Hz", o.Rate)
 	case len(o.Range) != 0 && (len(o.Range) != 2 || !(o.Range[0] < o.Range[1])):
-		return o, wrongField("options.range", "is %v, want the values that are black and white", o.Range)
+		return o, models.WrongField("options.range", "is %v, want the values that are black and white", o.Range)
 	case o.Every < 0:
-		return o, wrongField("options.every", "%d is negative", o.Every)
+		return o, models.WrongField("options.every", "%d is negative", o.Every)
 	case !(o.At >= 0) || math.IsInf(o.At, 0):
-		return o, wrongField("options.at", "%v is not a time in seconds", o.At)
+		return o, models.WrongField("options.at", "%v is not a time in seconds", o.At)
 	}
 	return o, nil
 }
 
 func (in genericInput) check(field string, all []genericInput) error {
-	if err := oneOf(field+".from", in.From, fromAudio, fromText, fromValue, fromLength, fromMask); err != nil {
+	if err := models.OneOf(field+".from", in.From, fromAudio, fromText, fromValue, fromLength, fromMask); err != nil {
 		return err
 	}
 	switch in.From {
 	case fromAudio:
 		if in.Rate < 1000 || in.Rate > 384_000 {
-			return wrongField(field+".rate", "%d is not within 1000 to 384000 Hz", in.Rate)
+			return models.WrongField(field+".rate", "%d is not within 1000 to 384000 Hz", in.Rate)
 		}
 		if !(in.Window >= 0 && in.Window <= 3600) {
-			return wrongField(field+".window", "%v is not within 0 to 3600 s", in.Window)
+			return models.WrongField(field+".window", "%v is not within 0 to 3600 s", in.Window)
 		}
 		if slices.ContainsFunc(all, func(e genericInput) bool { return e.From == fromAudio && e.Name != in.Name }) {
-			return wrongField(field+".from", "two inputs take audio")
+			return models.WrongField(field+".from", "two inputs take audio")
 		}
 	case fromValue:
 		if len(in.Value) == 0 {
-			return wrongField(field+".value", "holds no numbers")
+			return models.WrongField(field+".value", "holds no numbers")
 		}
 	case fromLength, fromMask:
 		if !slices.ContainsFunc(all, func(e genericInput) bool {
 			return e.Name == in.Of && (e.From == fromText || e.From == fromAudio)
 		}) {
-			return wrongField(field+".of", "%q is no input of text or audio", in.Of)
+			return models.WrongField(field+".of", "%q is no input of text or audio", in.Of)
 		}
 	case fromText:
 		for key := range in.Vocabulary {
 			if len([]rune(key)) != 1 {
-				return wrongField(field+".vocabulary", "%q is not one character", key)
+				return models.WrongField(field+".vocabulary", "%q is not one character", key)
 			}
 		}
 	}
@@ -132,35 +134,35 @@ func (in genericInput) check(field string, all []genericInput) error {
 }
 
 // check compares what the manifest says of an input with the graph's.
-func (s source) check(m Model) error {
+func (s source) check(m models.Model) error {
 	kinds := []string{"float32", "float16", "float64", "int64", "int32", "uint8", "bool"}
 	shape := s.info.Shape
 	switch s.from.From {
 	case fromFrame:
-		if s.info.Type != m.Input.Type || !fits(shape, m.Input.shape()) {
-			return m.mismatch("the graph's input is %v, the manifest's input gives %s%v", s.info, m.Input.Type, m.Input.shape())
+		if s.info.Type != m.Input.Type || !onnx.Fits(shape, m.Input.Shape()) {
+			return m.Mismatch("the graph's input is %v, the manifest's input gives %s%v", s.info, m.Input.Type, m.Input.Shape())
 		}
 	case fromAudio:
 		kinds = []string{"float32", "float16", "float64"}
 		if channels, _ := soundShape(shape); channels == 0 {
-			return m.mismatch("the graph's input is %v; samples are [n], [channels n] or [1 channels n] with 1 or 2 channels", s.info)
+			return m.Mismatch("the graph's input is %v; samples are [n], [channels n] or [1 channels n] with 1 or 2 channels", s.info)
 		}
 	case fromText:
 		kinds = []string{"string", "int64", "int32"}
 		if _, ok := textShape(shape, 1); !ok {
-			return m.mismatch("the graph's input is %v; a text is [n] or [1 n]", s.info)
+			return m.Mismatch("the graph's input is %v; a text is [n] or [1 n]", s.info)
 		}
 	case fromValue:
-		if n, ok := elements(s.valueShape()); !ok || n != int64(len(s.from.Value)) {
-			return m.mismatch("the graph's input is %v, the manifest has %d values for it", s.info, len(s.from.Value))
+		if n, ok := onnx.Elements(s.valueShape()); !ok || n != int64(len(s.from.Value)) {
+			return m.Mismatch("the graph's input is %v, the manifest has %d values for it", s.info, len(s.from.Value))
 		}
 	case fromLength:
-		if !fits(shape, onesLike(shape)) {
-			return m.mismatch("the graph's input is %v, a length is one number", s.info)
+		if !onnx.Fits(shape, onesLike(shape)) {
+			return m.Mismatch("the graph's input is %v, a length is one number", s.info)
 		}
 	}
 	if !slices.Contains(kinds, s.info.Type) {
-		return m.mismatch("the graph's input is %v, a %s can be %s", s.info, s.from.From, strings.Join(kinds, ", "))
+		return m.Mismatch("the graph's input is %v, a %s can be %s", s.info, s.from.From, strings.Join(kinds, ", "))
 	}
 	return nil
 }
@@ -236,15 +238,15 @@ func textShape(graph []int64, n int) ([]int64, bool) {
 
 // text makes the input of a text: as it is where the graph takes strings,
 // else as numbers.
-func (s source) text(m Model, text string) (Array, error) {
-	out := Array{Name: s.info.Name}
+func (s source) text(m models.Model, text string) (onnx.Array, error) {
+	out := onnx.Array{Name: s.info.Name}
 	if s.from.Lower {
 		text = strings.ToLower(text)
 	}
 	if s.info.Type == "string" {
 		out.Shape, _ = textShape(s.info.Shape, 1)
-		if n, _ := elements(out.Shape); n != 1 {
-			return out, m.mismatch("the graph's input is %v, a step has one text", s.info)
+		if n, _ := onnx.Elements(out.Shape); n != 1 {
+			return out, m.Mismatch("the graph's input is %v, a step has one text", s.info)
 		}
 		out.Data = []string{text}
 		return out, nil

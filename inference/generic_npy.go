@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/motionmill/motionmill/inference/onnx"
 )
 
 // npyHead is the length of the header in bytes, with room for any shape.
@@ -22,7 +24,7 @@ type npyWriter struct {
 	runs  int64
 }
 
-func (n *npyWriter) add(_ Moment, outputs []Array) error {
+func (n *npyWriter) add(_ Moment, outputs []onnx.Array) error {
 	out := outputs[n.number]
 	if n.runs == 0 {
 		n.shape, n.kind = out.Shape, npyKind(out.Data)

@@ -6,6 +6,8 @@ import (
 	"image/png"
 	"io"
 	"math"
+
+	"github.com/motionmill/motionmill/inference/onnx"
 )
 
 // pngWriter writes the picture that one run gives.
@@ -47,7 +49,7 @@ func pictureOf(shape []int64) (planes, bool) {
 	}
 }
 
-func (p *pngWriter) add(_ Moment, outputs []Array) error {
+func (p *pngWriter) add(_ Moment, outputs []onnx.Array) error {
 	out := outputs[p.number]
 	at, ok := pictureOf(out.Shape)
 	if !ok {

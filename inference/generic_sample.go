@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
@@ -43,7 +45,7 @@ func (g *Generic) sample() Material {
 // is known before the first job, which finds it warm.
 func (g *Generic) rehearse() error {
 	n := g.network
-	return n.once(fmt.Sprint(TaskGeneric, n.model.Manifest), func() error {
+	return n.Once(fmt.Sprint(models.TaskGeneric, n.Model.Manifest), func() error {
 		sample := g.sample()
 		_, err := g.Run(sample)
 		if job.KindOf(err) == job.OverLimit { // The graph takes shorter texts.
@@ -54,14 +56,14 @@ func (g *Generic) rehearse() error {
 			err = nil
 		}
 		if err != nil {
-			return n.model.badAnswer(err)
+			return n.Model.BadAnswer(err)
 		}
 		return nil
 	})
 }
 
 // runSample runs a network of the family once, on a sample.
-func runSample(n *network) error {
+func runSample(n *onnx.Network) error {
 	g, err := newGeneric(n)
 	if err == nil {
 		_, err = g.Run(g.sample())

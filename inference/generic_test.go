@@ -15,13 +15,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/job"
 )
 
 // handMade opens one of the models that testdata/generic/generic.py writes.
-func handMade(t *testing.T, r *Runtime, name string) *Generic {
+func handMade(t *testing.T, r *onnx.Runtime, name string) *Generic {
 	t.Helper()
-	m, err := load(t, filepath.Join("testdata", "generic")).Find(name)
+	m, err := inferencetest.Load(t, inferencetest.HandMade(t, "generic")).Find(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,12 +64,12 @@ func fileOf(t *testing.T, g *Generic, name string, materials ...Material) ([]byt
 }
 
 func TestFramesBecomeAnArray(t *testing.T) {
-	g := handMade(t, openRuntime(t), "mean-colour")
+	g := handMade(t, inferencetest.OpenRuntime(t), "mean-colour")
 	if needs := g.Needs(); !needs.Frame || needs.Text || needs.Sound != nil || g.BytesPerRun() < 12 {
 		t.Errorf("it needs %+v and gives %d bytes a run", needs, g.BytesPerRun())
 	}
 	got, made := fileOf(t, g, "colours.npy",
-		Material{Still: ofColour(64, 48, [3]byte{255, 0, 51})}, Material{Still: ofColour(64, 48, [3]byte{0, 102, 255})})
+		Material{Still: inferencetest.OfColour(64, 48, [3]byte{255, 0, 51})}, Material{Still: inferencetest.OfColour(64, 48, [3]byte{0, 102, 255})})
 	if made.Runs != 2 {
 		t.Errorf("it is said of %d runs", made.Runs)
 	}
@@ -101,7 +104,7 @@ func TestNumPyReadsTheArray(t *testing.T) {
 	if err != nil {
 		t.Skipf("NumPy is not there: %v", err)
 	}
-	content, _ := fileOf(t, handMade(t, openRuntime(t), "mean-colour"), "a.npy", Material{Still: ofColour(8, 8, [3]byte{255, 0, 255})})
+	content, _ := fileOf(t, handMade(t, inferencetest.OpenRuntime(t), "mean-colour"), "a.npy", Material{Still: inferencetest.OfColour(8, 8, [3]byte{255, 0, 255})})
 	read := exec.CommandContext(t.Context(), python, "-c",
 		"import io,sys,numpy; a=numpy.load(io.BytesIO(sys.stdin.buffer.read())); print(a.dtype, a.shape, a.tolist())")
 	read.Stdin = bytes.NewReader(content)
@@ -111,7 +114,7 @@ func TestNumPyReadsTheArray(t *testing.T) {
 }
 
 func TestSoundBecomesJSON(t *testing.T) {
-	g := handMade(t, openRuntime(t), "loudness")
+	g := handMade(t, inferencetest.OpenRuntime(t), "loudness")
 	need := g.Needs().Sound
 	if need == nil || need.Rate != 8000 || need.Channels != 1 || need.Window != 8000 {
 		t.Fatalf("it needs %+v", need)
@@ -123,7 +126,7 @@ func TestSoundBecomesJSON(t *testing.T) {
 	got, _ := fileOf(t, g, "loudness.json", Material{Samples: loud}, Material{Samples: loud[:4000]})
 	var file struct {
 		Schema string
-		Model  UsedModel
+		Model  models.UsedModel
 		Runs   []struct {
 			I       int
 			T       float64
@@ -148,7 +151,7 @@ func TestSoundBecomesJSON(t *testing.T) {
 }
 
 func TestTextBecomesSpeech(t *testing.T) {
-	g := handMade(t, openRuntime(t), "beeper")
+	g := handMade(t, inferencetest.OpenRuntime(t), "beeper")
 	content, made := fileOf(t, g, "speech.wav", Material{Text: "A."}) // 650 Hz, 460 Hz
 	if made.Duration != 0.2 || len(content) != 44+2*1600 {
 		t.Fatalf("%+v in %d bytes", made, len(content))
@@ -179,11 +182,11 @@ func TestTextBecomesSpeech(t *testing.T) {
 }
 
 func TestFrameBecomesAPicture(t *testing.T) {
-	g := handMade(t, openRuntime(t), "red-of-frame")
+	g := handMade(t, inferencetest.OpenRuntime(t), "red-of-frame")
 	if g.At() != 0.5 {
 		t.Errorf("it looks at %v s", g.At())
 	}
-	content, made := fileOf(t, g, "red.png", Material{Still: ofColour(320, 240, [3]byte{204, 9, 9})})
+	content, made := fileOf(t, g, "red.png", Material{Still: inferencetest.OfColour(320, 240, [3]byte{204, 9, 9})})
 	picture, err := png.Decode(bytes.NewReader(content))
 	if err != nil {
 		t.Fatal(err)
@@ -199,19 +202,19 @@ func TestFrameBecomesAPicture(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Abort()
-	out, err := g.Run(Material{Still: ofColour(8, 8, [3]byte{})})
+	out, err := g.Run(Material{Still: inferencetest.OfColour(8, 8, [3]byte{})})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := file.Add(Moment{Part: 1}, out); err != nil {
 		t.Fatal(err)
 	}
-	wantKind(t, file.Add(Moment{Index: 1, Part: 1}, out), job.Unsupported)
+	inferencetest.WantKind(t, file.Add(Moment{Index: 1, Part: 1}, out), job.Unsupported)
 }
 
 // TestGraphThatDoesNotFitItsManifest alters the manifests of models that do.
 func TestGraphThatDoesNotFitItsManifest(t *testing.T) {
-	r := openRuntime(t)
+	r := inferencetest.OpenRuntime(t)
 	for _, c := range []struct{ model, from, to, says string }{
 		{"beeper", "name: bytes", "name: letters", "bytes int64"},
 		{"beeper", ", {name: loud, from: value, value: [0.5]}", "", "loud float32"},
@@ -228,19 +231,19 @@ func TestGraphThatDoesNotFitItsManifest(t *testing.T) {
 		{"mean-colour", "fit: stretch", "fit: stretch, type: float16", "float16"},
 	} {
 		t.Run(c.model+" "+c.to, func(t *testing.T) {
-			m, err := load(t, filepath.Join("testdata", "generic")).Find(c.model)
+			m, err := inferencetest.Load(t, inferencetest.HandMade(t, "generic")).Find(c.model)
 			if err != nil {
 				t.Fatal(err)
 			}
-			text, err := os.ReadFile(filepath.Join("testdata", "generic", c.model+".yaml"))
+			text, err := os.ReadFile(filepath.Join(inferencetest.HandMade(t, "generic"), c.model+".yaml"))
 			if err != nil || !bytes.Contains(text, []byte(c.from)) {
 				t.Fatalf("the manifest has no %q: %v", c.from, err)
 			}
-			if m.Manifest, err = ParseManifest(bytes.Replace(text, []byte(c.from), []byte(c.to), 1)); err != nil {
+			if m.Manifest, err = models.ParseManifest(bytes.Replace(text, []byte(c.from), []byte(c.to), 1)); err != nil {
 				t.Fatal(err)
 			}
 			_, err = NewGeneric(r, m)
-			if typed := wantKind(t, err, job.ModelMissing); !strings.Contains(err.Error(), c.says) || typed.Remedy == "" {
+			if typed := inferencetest.WantKind(t, err, job.ModelMissing); !strings.Contains(err.Error(), c.says) || typed.Remedy == "" {
 				t.Errorf("got %v; it must say %s", err, c.says)
 			}
 		})
@@ -248,7 +251,7 @@ func TestGraphThatDoesNotFitItsManifest(t *testing.T) {
 }
 
 func TestFileThatAModelCannotMake(t *testing.T) {
-	r := openRuntime(t)
+	r := inferencetest.OpenRuntime(t)
 	for model, kinds := range map[string]map[string]bool{
 		"beeper":       {".npy": true, ".json": true, ".wav": true, ".txt": false},
 		"loudness":     {".npy": true, ".json": true, ".wav": false, ".png": false},
@@ -283,13 +286,13 @@ func TestTextAsNumbers(t *testing.T) {
 			t.Errorf("%q: %s", c.text, diff)
 		}
 	}
-	s := source{info: TensorInfo{Name: "ids", Type: "int32", Shape: []int64{1, 4}}, from: genericInput{Vocabulary: vocabulary, Pad: 8, Lower: true}}
-	got, err := s.text(Model{}, "AB")
-	if diff := cmp.Diff(Array{Name: "ids", Shape: []int64{1, 4}, Data: []int32{5, 6, 8, 8}}, got); diff != "" || err != nil {
+	s := source{info: onnx.TensorInfo{Name: "ids", Type: "int32", Shape: []int64{1, 4}}, from: genericInput{Vocabulary: vocabulary, Pad: 8, Lower: true}}
+	got, err := s.text(models.Model{}, "AB")
+	if diff := cmp.Diff(onnx.Array{Name: "ids", Shape: []int64{1, 4}, Data: []int32{5, 6, 8, 8}}, got); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
-	_, err = s.text(Model{}, "ababa")
-	wantKind(t, err, job.OverLimit)
+	_, err = s.text(models.Model{}, "ababa")
+	inferencetest.WantKind(t, err, job.OverLimit)
 }
 
 func TestNumbersOfOtherTypes(t *testing.T) {

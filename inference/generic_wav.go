@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"io"
 	"math"
+
+	"github.com/motionmill/motionmill/inference/onnx"
 )
 
 const (
@@ -22,7 +24,7 @@ type wavWriter struct {
 	samples int64
 }
 
-func (w *wavWriter) add(at Moment, outputs []Array) error {
+func (w *wavWriter) add(at Moment, outputs []onnx.Array) error {
 	out := outputs[w.number]
 	rows, length := rowsOf(out)
 	if rows != 1 {

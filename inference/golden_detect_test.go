@@ -9,6 +9,9 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
@@ -45,7 +48,7 @@ func (b book) fill(pic picture.Picture) (input []float32, part span, back func(x
 			for col := range b.w {
 				v := b.pad
 				if x, y := col-left, row-top; x >= 0 && y >= 0 && x < w && y < h {
-					v = sample(pic, (float64(x)+0.5)/zoomX-0.5, (float64(y)+0.5)/zoomY-0.5, from, false)
+					v = inferencetest.Sample(pic, (float64(x)+0.5)/zoomX-0.5, (float64(y)+0.5)/zoomY-0.5, from, false)
 				}
 				input = append(input, float32((v-b.mean[channel])/b.std[channel]))
 			}
@@ -60,21 +63,21 @@ func (b book) fill(pic picture.Picture) (input []float32, part span, back func(x
 // model answered. Models of eight bits magnify the last digit of an input to a
 // tenth of a pixel and more: what is decoded must be what was answered.
 type witness struct {
-	*network
+	*onnx.Network
 	input []float32
 	out   [][]float32
 }
 
-func newWitness(tb testing.TB, n *network) *witness {
+func newWitness(tb testing.TB, n *onnx.Network) *witness {
 	tb.Helper()
-	inputs, outputs := n.info()
+	inputs, outputs := n.Info()
 	w := &witness{}
-	w.network = fakeNetwork(tb, n.model, &fakeSession{inputs: inputs, outputs: outputs, respond: func(input []float32) (out []tensor, err error) {
+	w.Network = inferencetest.FakeNetwork(tb, n.Model, &inferencetest.FakeSession{Inputs: inputs, Outputs: outputs, Respond: func(input []float32) (out []onnx.Tensor, err error) {
 		w.input, w.out = slices.Clone(input), nil
-		err = n.use(func(l *lane) { copy(l.runner.Input(), input) }, func(real []tensor) error {
+		err = n.Use(func(l *onnx.Lane) { copy(l.Input(), input) }, func(real []onnx.Tensor) error {
 			for _, t := range real {
-				t.data = slices.Clone(t.data)
-				out, w.out = append(out, t), append(w.out, t.data)
+				t.Data = slices.Clone(t.Data)
+				out, w.out = append(out, t), append(w.out, t.Data)
 			}
 			return nil
 		})
@@ -121,7 +124,7 @@ func sameBoxes(tb testing.TB, got []picture.Detection, want []corners, pic pictu
 // nearTruth wants the first box to lie on the skier.
 func nearTruth(tb testing.TB, found []picture.Detection) {
 	tb.Helper()
-	_, truth := skier(tb)
+	_, truth := inferencetest.Skier(tb)
 	iou := picture.Overlap(found[0].Box, picture.Rect{X: truth.Box[0], Y: truth.Box[1], W: truth.Box[2], H: truth.Box[3]})
 	if tb.Logf("box IoU with the truth %.3f, score %.3f", iou, found[0].Score); iou < 0.85 {
 		tb.Error("want at least 0.85")
@@ -130,7 +133,7 @@ func nearTruth(tb testing.TB, found []picture.Detection) {
 
 func TestRTMDetGolden(t *testing.T) {
 	w := newWitness(t, networkNamed(t, "rtmdet-nano-person"))
-	d, err := newRTMDet(w.network)
+	d, err := newRTMDet(w.Network)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,45 +167,45 @@ func TestRTMDetGolden(t *testing.T) {
 // TestRTMDetHeadGolden shows what is before the suppression of doubles in the real model, and
 // wants the same people of it as of what comes out behind.
 func TestRTMDetHeadGolden(t *testing.T) {
-	m := networkNamed(t, "rtmdet-nano-person").model
-	data, err := m.load()
+	m := networkNamed(t, "rtmdet-nano-person").Model
+	data, err := m.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
 	// A second piece of the graph adds to the first: six values in between become outputs.
-	more, names := new(message), []string{"y", "y.8", "y.16", "y.4", "y.12", "y.20"}
+	more, names := new(inferencetest.Message), []string{"y", "y.8", "y.16", "y.4", "y.12", "y.20"}
 	for i, name := range names {
 		side := int64(320 / strides[i%3])
-		more.nested(12, valueInfo(name, onnxFloat, []int64{1, []int64{1, 4}[i/3], side, side}))
+		more.Nested(12, inferencetest.ValueInfo(name, inferencetest.ONNXFloat, []int64{1, []int64{1, 4}[i/3], side, side}))
 	}
-	data = append(data, new(message).nested(7, more).Bytes()...)
+	data = append(data, new(inferencetest.Message).Nested(7, more).Bytes()...)
 	sum := sha256.Sum256(data)
 	m.SHA256 = hex.EncodeToString(sum[:])
-	whole, err := openRuntime(t).network(newModel(m.Manifest, fstest.MapFS{m.File: &fstest.MapFile{Data: data}}, m.File), 0, nil)
+	whole, err := inferencetest.OpenRuntime(t).Network(models.New(m.Manifest, fstest.MapFS{m.File: &fstest.MapFile{Data: data}}, m.File), 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := newWitness(t, whole)
-	rows, err := newRTMDet(w.network)
+	rows, err := newRTMDet(w.Network)
 	if err != nil || rows.raw {
 		t.Fatalf("raw %v, error %v", rows != nil && rows.raw, err)
 	}
-	_, outputs := whole.info()
+	_, outputs := whole.Info()
 	for name, c := range goldenPictures(t) {
 		t.Run(name, func(t *testing.T) {
 			want, err := rows.detect(c.pic)
 			if err != nil {
 				t.Fatal(err)
 			}
-			var head []tensor
+			var head []onnx.Tensor
 			for i, o := range outputs[2:] {
 				if o.Name != names[i] {
 					t.Fatalf("output %d is %v", i, o)
 				}
-				head = append(head, tensor{o.Name, o.Shape, w.out[i+2]})
+				head = append(head, onnx.Tensor{Name: o.Name, Shape: o.Shape, Data: w.out[i+2]})
 			}
-			d, err := newRTMDet(fakeNetwork(t, m, &fakeSession{
-				outputs: outputs[2:], respond: func([]float32) ([]tensor, error) { return head, nil },
+			d, err := newRTMDet(inferencetest.FakeNetwork(t, m, &inferencetest.FakeSession{
+				Outputs: outputs[2:], Respond: func([]float32) ([]onnx.Tensor, error) { return head, nil },
 			}))
 			if err != nil || !d.raw {
 				t.Fatalf("raw %v, error %v", d != nil && d.raw, err)
@@ -216,10 +219,10 @@ func TestRTMDetHeadGolden(t *testing.T) {
 				there = append(there, corners{p.Box.X, p.Box.Y, p.Box.X + p.Box.W, p.Box.Y + p.Box.H, p.Score})
 			}
 			sameBoxes(t, got, there, c.pic)
-			head[3].shape = []int64{1, 4, 40, 39}
+			head[3].Shape = []int64{1, 4, 40, 39}
 			_, err = d.detect(c.pic)
-			wantKind(t, err, job.ModelMissing)
-			if n := testing.AllocsPerRun(5, func() { head[3].shape = outputs[5].Shape; _, _ = d.detect(c.pic) }); n > 1 {
+			inferencetest.WantKind(t, err, job.ModelMissing)
+			if n := testing.AllocsPerRun(5, func() { head[3].Shape = outputs[5].Shape; _, _ = d.detect(c.pic) }); n > 1 {
 				t.Errorf("a detection takes %v allocations", n)
 			}
 		})
@@ -230,11 +233,11 @@ func TestRTMDetHeadGolden(t *testing.T) {
 // channels are those of a detector, with three layouts of the same.
 func TestYOLOGolden(t *testing.T) {
 	n := newWitness(t, networkNamed(t, "yolov8n-seg-320"))
-	m := n.model
-	m.Family, m.Task = "yolo", TaskDetect
+	m := n.Model
+	m.Family, m.Task = "yolo", models.TaskDetect
 	for name, c := range goldenPictures(t) {
 		t.Run(name, func(t *testing.T) {
-			s, err := newYOLOSeg(n.network)
+			s, err := newYOLOSeg(n.Network)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -264,7 +267,7 @@ func TestYOLOGolden(t *testing.T) {
 				"bare rows":  {[]int64{1, int64(len(rows) / 5), 5}, rows},
 			}
 			for layout, l := range layouts {
-				d, err := newYOLO(networkOf(t, m, l.shape, l.data))
+				d, err := newYOLO(inferencetest.NetworkOf(t, m, l.shape, l.data))
 				if err != nil {
 					t.Fatal(layout, err)
 				}

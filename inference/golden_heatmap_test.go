@@ -5,6 +5,8 @@ import (
 	"math"
 	"testing"
 
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
@@ -12,10 +14,10 @@ import (
 func TestHeatmapGolden(t *testing.T) {
 	n := networkNamed(t, "tinypose-256x192")
 	for _, decode := range []string{decodeQuarter, decodeDark, decodeUDP} {
-		m := n.model
+		m := n.Model
 		m.Options = maps.Clone(m.Options)
 		m.Options["decode"] = decode
-		h, err := newHeatmap(n.as(m))
+		h, err := newHeatmap(n.As(m))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -39,7 +41,7 @@ func TestHeatmapGolden(t *testing.T) {
 
 // heatmapByTheBook is MMPose's bounding box to centre and scale, its warp
 // (get_warp_matrix or get_udp_warp_matrix), its refinement of whole maps and its way back.
-func heatmapByTheBook(tb testing.TB, n *network, c goldenPicture, decode string) (points []picture.Keypoint) {
+func heatmapByTheBook(tb testing.TB, n *onnx.Network, c goldenPicture, decode string) (points []picture.Keypoint) {
 	tb.Helper()
 	mean, std := [3]float64{123.675, 116.28, 103.53}, [3]float64{58.395, 57.12, 57.375}
 	centreX, centreY := c.box.X+c.box.W/2, c.box.Y+c.box.H/2
@@ -59,7 +61,7 @@ func heatmapByTheBook(tb testing.TB, n *network, c goldenPicture, decode string)
 					x = float64(col)*scaleW/191 + centreX - scaleW/2
 					y = float64(row)*scaleH/255 + centreY - scaleH/2
 				}
-				v := sample(c.pic, x, y, channel, true)
+				v := inferencetest.Sample(c.pic, x, y, channel, true)
 				input[(channel*256+row)*192+col] = float32((v - mean[channel]) / std[channel])
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/motionmill/motionmill/inference/coco"
+	"github.com/motionmill/motionmill/inference/inferencetest"
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
@@ -58,13 +59,13 @@ func cutOut(tb testing.TB, m matter, pic picture.Picture) []byte {
 // onTheSkier wants the matte to be the annotated person.
 func onTheSkier(tb testing.TB, grey []byte, part span) {
 	tb.Helper()
-	_, truth := skier(tb)
+	_, truth := inferencetest.Skier(tb)
 	w, h := part.x1-part.x0, part.y1-part.y0
 	cut, there := coco.NewMask(w, h), coco.NewMask(w, h)
 	for i := range grey {
 		cut.Person[i] = grey[i] >= 128
 		for _, polygon := range truth.Segmentation {
-			there.Person[i] = there.Person[i] || inside(polygon, (float64(i%w)+0.5)*640/float64(w), (float64(i/w)+0.5)*425/float64(h))
+			there.Person[i] = there.Person[i] || inferencetest.Inside(polygon, (float64(i%w)+0.5)*640/float64(w), (float64(i/w)+0.5)*425/float64(h))
 		}
 	}
 	iou := coco.Overlap(cut, there)
@@ -75,7 +76,7 @@ func onTheSkier(tb testing.TB, grey []byte, part span) {
 
 func TestYOLOSegGolden(t *testing.T) {
 	w := newWitness(t, networkNamed(t, "yolov8n-seg-320"))
-	s, err := newYOLOSeg(w.network)
+	s, err := newYOLOSeg(w.Network)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +138,7 @@ func TestMaskRCNNGolden(t *testing.T) {
 		"zoo":         {"maskrcnn-zoo-surrogate", zoo320, pastedMasks},
 	} {
 		w := newWitness(t, networkNamed(t, c.model))
-		d, err := newMaskRCNN(w.network)
+		d, err := newMaskRCNN(w.Network)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,7 +171,7 @@ func TestMaskRCNNGolden(t *testing.T) {
 			if found, err := d.detect(empty); err != nil || len(found) != 0 {
 				t.Errorf("found %v, error %v", found, err)
 			}
-			if sum := sumOf(cutOut(t, d, empty)); sum != 0 {
+			if sum := inferencetest.SumOf(cutOut(t, d, empty)); sum != 0 {
 				t.Errorf("the matte of an empty picture adds up to %d", sum)
 			}
 		})

@@ -4,6 +4,8 @@ import (
 	"math"
 	"testing"
 
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
@@ -24,7 +26,7 @@ func TestSelfieGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := selfieByTheBook(t, n, c.pic)
-			iou := matteOverlap(got, func(i int) bool { return want[i] >= 0.5 })
+			iou := inferencetest.MatteOverlap(got, func(i int) bool { return want[i] >= 0.5 })
 			mean := 0.0
 			for i, v := range want {
 				mean += math.Abs(float64(got[i])/255-v) / float64(len(want))
@@ -40,7 +42,7 @@ func TestSelfieGolden(t *testing.T) {
 
 // selfieByTheBook resizes the picture to 256 by 256 with samples in the middle of
 // px, on 0 to 1, row after row with the channels mixed; out comes the probability.
-func selfieByTheBook(tb testing.TB, n *network, pic picture.Picture) (person []float64) {
+func selfieByTheBook(tb testing.TB, n *onnx.Network, pic picture.Picture) (person []float64) {
 	tb.Helper()
 	input := make([]float32, 256*256*3)
 	for row := range 256 {
@@ -48,7 +50,7 @@ func selfieByTheBook(tb testing.TB, n *network, pic picture.Picture) (person []f
 			x := (float64(col)+0.5)/256*float64(pic.Width) - 0.5
 			y := (float64(row)+0.5)/256*float64(pic.Height) - 0.5
 			for channel := range 3 {
-				input[(row*256+col)*3+channel] = float32(sample(pic, x, y, channel, false) / 255)
+				input[(row*256+col)*3+channel] = float32(inferencetest.Sample(pic, x, y, channel, false) / 255)
 			}
 		}
 	}

@@ -6,6 +6,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
@@ -18,8 +21,8 @@ import (
 // padding, with the box of a person in each.
 func goldenPictures(tb testing.TB) map[string]goldenPicture {
 	tb.Helper()
-	skiing, truth := skier(tb)
-	dancing, _ := dance(tb, 61)
+	skiing, truth := inferencetest.Skier(tb)
+	dancing, _ := inferencetest.Dance(tb, 61)
 	return map[string]goldenPicture{
 		"skier":  {skiing, picture.Rect{X: truth.Box[0], Y: truth.Box[1], W: truth.Box[2], H: truth.Box[3]}},
 		"dancer": {dancing[60], picture.Rect{X: 95.5, Y: 60.25, W: 190, H: 380}},
@@ -32,13 +35,13 @@ type goldenPicture struct {
 }
 
 // networkNamed opens a model of the test data.
-func networkNamed(t *testing.T, name string) *network {
+func networkNamed(t *testing.T, name string) *onnx.Network {
 	t.Helper()
-	m, err := load(t, testdata(t, "models")).Find(name)
+	m, err := inferencetest.Load(t, inferencetest.Testdata(t, "models")).Find(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := openRuntime(t).network(m, 0, runOnce)
+	n, err := inferencetest.OpenRuntime(t).Network(m, 0, runOnce)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,15 +49,15 @@ func networkNamed(t *testing.T, name string) *network {
 }
 
 // read runs a network on an input and returns copies of its outputs.
-func read(tb testing.TB, n *network, input []float32) (out [][]float32) {
+func read(tb testing.TB, n *onnx.Network, input []float32) (out [][]float32) {
 	tb.Helper()
-	err := n.use(func(l *lane) {
-		if copy(l.runner.Input(), input) != len(l.runner.Input()) {
-			tb.Fatalf("the input has %d values", len(l.runner.Input()))
+	err := n.Use(func(l *onnx.Lane) {
+		if copy(l.Input(), input) != len(l.Input()) {
+			tb.Fatalf("the input has %d values", len(l.Input()))
 		}
-	}, func(tensors []tensor) error {
+	}, func(tensors []onnx.Tensor) error {
 		for _, t := range tensors {
-			out = append(out, slices.Clone(t.data))
+			out = append(out, slices.Clone(t.Data))
 		}
 		return nil
 	})
@@ -81,12 +84,12 @@ func samePoints(tb testing.TB, got, want []picture.Keypoint) {
 // agreement is the similarity of points with the skier's truth.
 func agreement(tb testing.TB, points []picture.Keypoint) float64 {
 	tb.Helper()
-	_, truth := skier(tb)
+	_, truth := inferencetest.Skier(tb)
 	list := make([][3]float64, len(points))
 	for i, p := range points {
 		list[i] = [3]float64{p.X, p.Y, p.Score}
 	}
-	return similarity(list, truth)
+	return inferencetest.Similarity(list, truth)
 }
 
 func TestSimCCGolden(t *testing.T) {
@@ -113,7 +116,7 @@ func TestSimCCGolden(t *testing.T) {
 }
 
 // simccByTheBook is MMPose's bounding box to centre and scale, warp, and SimCC decoding.
-func simccByTheBook(tb testing.TB, n *network, c goldenPicture) (points []picture.Keypoint) {
+func simccByTheBook(tb testing.TB, n *onnx.Network, c goldenPicture) (points []picture.Keypoint) {
 	tb.Helper()
 	mean, std := [3]float64{123.675, 116.28, 103.53}, [3]float64{58.395, 57.12, 57.375}
 	centreX, centreY := c.box.X+c.box.W/2, c.box.Y+c.box.H/2
@@ -129,7 +132,7 @@ func simccByTheBook(tb testing.TB, n *network, c goldenPicture) (points []pictur
 			for col := range 192 {
 				x := centreX + (float64(col)-96)*scaleW/192
 				y := centreY + (float64(row)-128)*scaleH/256
-				v := sample(c.pic, x, y, channel, true)
+				v := inferencetest.Sample(c.pic, x, y, channel, true)
 				input[channel*256*192+row*192+col] = float32((v - mean[channel]) / std[channel])
 			}
 		}
@@ -202,14 +205,14 @@ func TestMoveNetGolden(t *testing.T) {
 // movenetByTheBook resizes a square of the picture, what lies outside being 0,
 // drops fractions, and takes y, x, score as shares of the square, which count
 // from the picture's edge.
-func movenetByTheBook(tb testing.TB, n *network, pic picture.Picture, left, top, side float64) (points []picture.Keypoint) {
+func movenetByTheBook(tb testing.TB, n *onnx.Network, pic picture.Picture, left, top, side float64) (points []picture.Keypoint) {
 	tb.Helper()
 	input := make([]float32, 192*192*3)
 	for row := range 192 {
 		for col := range 192 {
 			for channel := range 3 {
 				x, y := left+(float64(col)+0.5)/192*side-0.5, top+(float64(row)+0.5)/192*side-0.5
-				input[(row*192+col)*3+channel] = float32(math.Floor(sample(pic, x, y, channel, true) + 1e-3))
+				input[(row*192+col)*3+channel] = float32(math.Floor(inferencetest.Sample(pic, x, y, channel, true) + 1e-3))
 			}
 		}
 	}
@@ -259,7 +262,7 @@ func TestYOLOPoseGolden(t *testing.T) {
 			rows, back := yoloPoseByTheBook(t, n, c.pic)
 			samePeople(t, got, rows, back)
 			// The same people as an end-to-end export gives them.
-			again, err := endToEnd(t, n.model, rows).spot(c.pic, nil)
+			again, err := endToEnd(t, n.Model, rows).spot(c.pic, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -302,7 +305,7 @@ func samePeople(tb testing.TB, got []picture.Person, rows [][]float64, back func
 // yoloPoseByTheBook letterboxes as Ultralytics does, and returns, best first, left,
 // top, right, bottom, score, class and points of everyone in input px, and
 // the way from there to the picture.
-func yoloPoseByTheBook(tb testing.TB, n *network, pic picture.Picture) (rows [][]float64, back func(x, y float64) (float64, float64)) {
+func yoloPoseByTheBook(tb testing.TB, n *onnx.Network, pic picture.Picture) (rows [][]float64, back func(x, y float64) (float64, float64)) {
 	tb.Helper()
 	ratio := math.Min(640/float64(pic.Width), 640/float64(pic.Height))
 	w, h := math.Round(float64(pic.Width)*ratio), math.Round(float64(pic.Height)*ratio)
@@ -315,7 +318,7 @@ func yoloPoseByTheBook(tb testing.TB, n *network, pic picture.Picture) (rows [][
 				x, y := float64(col)-left, float64(row)-top
 				v := 114.0
 				if x >= 0 && y >= 0 && x < w && y < h {
-					v = sample(pic, (x+0.5)/zoomX-0.5, (y+0.5)/zoomY-0.5, channel, false)
+					v = inferencetest.Sample(pic, (x+0.5)/zoomX-0.5, (y+0.5)/zoomY-0.5, channel, false)
 				}
 				input[channel*640*640+row*640+col] = float32(v / 255)
 			}
@@ -352,7 +355,7 @@ func yoloPoseByTheBook(tb testing.TB, n *network, pic picture.Picture) (rows [][
 
 // endToEnd is a model that answers with rows, worst first, as an end-to-end
 // export does: 300 rows, the rest of no score, and one of another class.
-func endToEnd(t *testing.T, m Model, rows [][]float64) *yoloPose {
+func endToEnd(t *testing.T, m models.Model, rows [][]float64) *yoloPose {
 	t.Helper()
 	data := make([]float32, 300*57)
 	for i, row := range rows {
@@ -361,7 +364,7 @@ func endToEnd(t *testing.T, m Model, rows [][]float64) *yoloPose {
 		}
 	}
 	copy(data[len(rows)*57:], []float32{0, 0, 600, 600, 0.99, 1})
-	p, err := newYOLOPose(networkOf(t, m, []int64{1, 300, 57}, data))
+	p, err := newYOLOPose(inferencetest.NetworkOf(t, m, []int64{1, 300, 57}, data))
 	if err != nil {
 		t.Fatal(err)
 	}

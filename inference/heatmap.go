@@ -3,6 +3,9 @@ package inference
 import (
 	"math"
 
+	"github.com/motionmill/motionmill/inference/fit"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
@@ -24,28 +27,28 @@ type heatmap struct {
 	points   int
 }
 
-func newHeatmap(n *network) (*heatmap, error) {
-	m := n.model
+func newHeatmap(n *onnx.Network) (*heatmap, error) {
+	m := n.Model
 	h := &heatmap{view: viewOf(n), points: len(m.Points.Names)}
-	if m.Input.Fit != FitAffine {
-		return nil, m.badManifest(wrongField("input.fit", "is %q, the family heatmap needs %q", m.Input.Fit, FitAffine))
+	if m.Input.Fit != models.FitAffine {
+		return nil, m.BadManifest(models.WrongField("input.fit", "is %q, the family heatmap needs %q", m.Input.Fit, models.FitAffine))
 	}
-	err := m.knownOptions("box_scale", "decode", "min_score")
+	err := m.KnownOptions("box_scale", "decode", "min_score")
 	if err == nil {
-		h.boxScale, err = m.number("box_scale", 1.25, 0.5, 4)
-	}
-	if err == nil {
-		h.minScore, err = m.number("min_score", defaultMinScore, 0, 1)
+		h.boxScale, err = m.Number("box_scale", 1.25, 0.5, 4)
 	}
 	if err == nil {
-		h.decode, err = m.choice("decode", decodeQuarter, decodeDark, decodeUDP)
+		h.minScore, err = m.Number("min_score", defaultMinScore, 0, 1)
+	}
+	if err == nil {
+		h.decode, err = m.Choice("decode", decodeQuarter, decodeDark, decodeUDP)
 	}
 	if err != nil {
-		return nil, m.badManifest(err)
+		return nil, m.BadManifest(err)
 	}
-	_, outputs := n.info()
-	if len(outputs) == 0 || outputs[0].Type != "float32" || !fits(outputs[0].Shape, []int64{1, int64(h.points), -1, -1}) {
-		return nil, m.mismatch("the graph's outputs are %v, the family heatmap with %d keypoints gives float32[1 %d h w] first",
+	_, outputs := n.Info()
+	if len(outputs) == 0 || outputs[0].Type != "float32" || !onnx.Fits(outputs[0].Shape, []int64{1, int64(h.points), -1, -1}) {
+		return nil, m.Mismatch("the graph's outputs are %v, the family heatmap with %d keypoints gives float32[1 %d h w] first",
 			outputs, h.points, h.points)
 	}
 	return h, nil
@@ -58,25 +61,25 @@ func (h *heatmap) minimum() float64 { return h.minScore }
 // writes them into points, which must have one place for each.
 func (h *heatmap) estimate(pic picture.Picture, box picture.Rect, points []picture.Keypoint) error {
 	area, place := h.aim(box)
-	return h.look(pic, place, func(out []tensor) error { return h.read(out, area, points) })
+	return h.look(pic, place, func(out []onnx.Tensor) error { return h.read(out, area, points) })
 }
 
 func (h *heatmap) parts() view { return h.view }
 
 // aim gives the area of the frame that is seen for a box, and how it is laid into the input.
-func (h *heatmap) aim(box picture.Rect) (area picture.Rect, place placement) {
-	area = topDown(box, h.boxScale, float64(h.fill.width)/float64(h.fill.height))
+func (h *heatmap) aim(box picture.Rect) (area picture.Rect, place fit.Placement) {
+	area = fit.TopDown(box, h.boxScale, float64(h.fill.Width)/float64(h.fill.Height))
 	if h.decode == decodeUDP {
-		return area, cropUDP(area, h.fill.width, h.fill.height)
+		return area, fit.CropUDP(area, h.fill.Width, h.fill.Height)
 	}
-	return area, crop(area, h.fill.width, h.fill.height)
+	return area, fit.Crop(area, h.fill.Width, h.fill.Height)
 }
 
 // read takes the points of one person, who was seen in an area, from the outputs.
-func (h *heatmap) read(out []tensor, area picture.Rect, points []picture.Keypoint) error {
-	shape := out[0].shape
+func (h *heatmap) read(out []onnx.Tensor, area picture.Rect, points []picture.Keypoint) error {
+	shape := out[0].Shape
 	if len(shape) != 4 || int(shape[1]) != h.points || len(points) != h.points {
-		return h.network.model.mismatch("its output has the shape %v, want [1 %d h w]", shape, h.points)
+		return h.network.Model.Mismatch("its output has the shape %v, want [1 %d h w]", shape, h.points)
 	}
 	rows, cols := int(shape[2]), int(shape[3])
 	// The area's far corner lies one cell beyond the last, with UDP on it.
@@ -85,7 +88,7 @@ func (h *heatmap) read(out []tensor, area picture.Rect, points []picture.Keypoin
 		right, bottom = max(right-1, 1), max(bottom-1, 1)
 	}
 	for i := range points {
-		m := grid{data: out[0].data[i*rows*cols : (i+1)*rows*cols], w: cols, h: rows}
+		m := grid{data: out[0].Data[i*rows*cols : (i+1)*rows*cols], w: cols, h: rows}
 		x, y, score := m.peak(h.decode)
 		points[i] = picture.Keypoint{}
 		if score > 0 {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
@@ -129,9 +131,9 @@ func TestQuarterOffset(t *testing.T) {
 	}
 }
 
-func heatmapModel(t *testing.T, options string) Model {
+func heatmapModel(t *testing.T, options string) models.Model {
 	t.Helper()
-	return modelOf(t, manifestOf("p", "pose", "heatmap",
+	return inferencetest.ModelOf(t, inferencetest.ManifestOf("p", "pose", "heatmap",
 		"input: {name: in, width: 192, height: 256, fit: affine}\nkeypoints: [a, b]\noptions: {"+options+"}\n"))
 }
 
@@ -144,12 +146,12 @@ func TestHeatmapMapsBackToTheFrame(t *testing.T) {
 		// Of the 47 and 63 steps between its corners.
 		"udp": {X: 100 + 12.0/47*150, Y: 40 + 32.0/63*200, Score: 1},
 	} {
-		p, err := newHeatmap(networkOf(t, heatmapModel(t, "box_scale: 1.0, decode: "+decode), []int64{1, 2, 64, 48}, maps))
+		p, err := newHeatmap(inferencetest.NetworkOf(t, heatmapModel(t, "box_scale: 1.0, decode: "+decode), []int64{1, 2, 64, 48}, maps))
 		if err != nil {
 			t.Fatal(err)
 		}
 		points := make([]picture.Keypoint, 2)
-		if err := p.estimate(noise(400, 400), picture.Rect{X: 100, Y: 40, W: 150, H: 200}, points); err != nil {
+		if err := p.estimate(inferencetest.Noise(400, 400), picture.Rect{X: 100, Y: 40, W: 150, H: 200}, points); err != nil {
 			t.Fatal(err)
 		}
 		if math.Hypot(points[0].X-want.X, points[0].Y-want.Y) > 1e-6 || points[0].Score != 1 {
@@ -177,8 +179,8 @@ func TestHeatmapRefuses(t *testing.T) {
 		{"no map", "", []int64{1, 2, 3}, "outputs"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := newHeatmap(networkOf(t, heatmapModel(t, c.options), c.shape, nil))
-			wantKind(t, err, job.ModelMissing)
+			_, err := newHeatmap(inferencetest.NetworkOf(t, heatmapModel(t, c.options), c.shape, nil))
+			inferencetest.WantKind(t, err, job.ModelMissing)
 			if !strings.Contains(err.Error(), c.says) {
 				t.Errorf("the error %q does not say %q", err, c.says)
 			}
@@ -192,12 +194,12 @@ func TestOutputsThatAreNoNumbersAreRefused(t *testing.T) {
 			t.Run(fmt.Sprint(bad, at), func(t *testing.T) {
 				maps := make([]float32, 2*64*48)
 				maps[at] = float32(bad)
-				p, err := newHeatmap(networkOf(t, heatmapModel(t, ""), []int64{1, 2, 64, 48}, maps))
+				p, err := newHeatmap(inferencetest.NetworkOf(t, heatmapModel(t, ""), []int64{1, 2, 64, 48}, maps))
 				if err != nil {
 					t.Fatal(err)
 				}
-				err = p.estimate(noise(10, 10), picture.Rect{X: 0, Y: 0, W: 10, H: 10}, make([]picture.Keypoint, 2))
-				if typed := wantKind(t, err, job.Internal); !strings.Contains(typed.Finding, "NaN") {
+				err = p.estimate(inferencetest.Noise(10, 10), picture.Rect{X: 0, Y: 0, W: 10, H: 10}, make([]picture.Keypoint, 2))
+				if typed := inferencetest.WantKind(t, err, job.Internal); !strings.Contains(typed.Finding, "NaN") {
 					t.Errorf("got %v", err)
 				}
 			})

@@ -3,6 +3,7 @@ package inference
 import (
 	"math"
 
+	"github.com/motionmill/motionmill/inference/fit"
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
@@ -20,8 +21,8 @@ type canvas struct {
 	x, y, w, h int
 }
 
-func newCanvas(p placement, grey []byte) canvas {
-	c := canvas{grey: grey[:p.w*p.h], x: p.x, y: p.y, w: p.w, h: p.h}
+func newCanvas(p fit.Placement, grey []byte) canvas {
+	c := canvas{grey: grey[:p.W*p.H], x: p.X, y: p.Y, w: p.W, h: p.H}
 	clear(c.grey)
 	return c
 }

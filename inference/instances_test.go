@@ -1,11 +1,14 @@
 package inference
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
@@ -14,28 +17,28 @@ import (
 // the first is +4 on the left half and -4 on the right, the second the same of top and bottom.
 func segOf(tb testing.TB, places ...[7]float32) (*yoloSeg, error) {
 	tb.Helper()
-	m := modelOf(tb, manifestOf("s", "mask", "yolo-seg", "input: {name: in, width: 16, height: 16, fit: letterbox-centre}\nclasses: [person]\n"))
+	m := inferencetest.ModelOf(tb, inferencetest.ManifestOf("s", "mask", "yolo-seg", "input: {name: in, width: 16, height: 16, fit: letterbox-centre}\nclasses: [person]\n"))
 	n := 8 // more places than channels
-	boxes := tensor{"output0", []int64{1, 7, int64(n)}, make([]float32, 7*n)}
+	boxes := onnx.Tensor{Name: "output0", Shape: []int64{1, 7, int64(n)}, Data: make([]float32, 7*n)}
 	for i, p := range places {
 		for channel, v := range p {
-			boxes.data[channel*n+i] = v
+			boxes.Data[channel*n+i] = v
 		}
 	}
-	prototypes := tensor{"output1", []int64{1, 2, 4, 4}, make([]float32, 32)}
+	prototypes := onnx.Tensor{Name: "output1", Shape: []int64{1, 2, 4, 4}, Data: make([]float32, 32)}
 	for i := range 16 {
-		prototypes.data[i], prototypes.data[16+i] = 4, 4
+		prototypes.Data[i], prototypes.Data[16+i] = 4, 4
 		if i%4 >= 2 {
-			prototypes.data[i] = -4
+			prototypes.Data[i] = -4
 		}
 		if i/4 >= 2 {
-			prototypes.data[16+i] = -4
+			prototypes.Data[16+i] = -4
 		}
 	}
-	out := []tensor{boxes, prototypes}
-	return newYOLOSeg(fakeNetwork(tb, m, &fakeSession{
-		outputs: []TensorInfo{{"output0", "float32", boxes.shape}, {"output1", "float32", prototypes.shape}},
-		respond: func([]float32) ([]tensor, error) { return out, nil },
+	out := []onnx.Tensor{boxes, prototypes}
+	return newYOLOSeg(inferencetest.FakeNetwork(tb, m, &inferencetest.FakeSession{
+		Outputs: []onnx.TensorInfo{{Name: "output0", Type: "float32", Shape: boxes.Shape}, {Name: "output1", Type: "float32", Shape: prototypes.Shape}},
+		Respond: func([]float32) ([]onnx.Tensor, error) { return out, nil },
 	}))
 }
 
@@ -49,7 +52,7 @@ func TestYOLOSegJoinsPeople(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pic := noise(32, 16)
+	pic := inferencetest.Noise(32, 16)
 	if w, h := s.size(pic); w != 16 || h != 8 {
 		t.Fatalf("the matte is %dx%d", w, h)
 	}
@@ -77,25 +80,25 @@ func TestYOLOSegJoinsPeople(t *testing.T) {
 // maskRCNNOf answers with n things, each with a mask of full probability.
 func maskRCNNOf(tb testing.TB, options string, masks []int64, things ...[6]float32) (*maskRCNN, error) {
 	tb.Helper()
-	m := modelOf(tb, manifestOf("r", "mask", "maskrcnn",
+	m := inferencetest.ModelOf(tb, inferencetest.ManifestOf("r", "mask", "maskrcnn",
 		"input: {name: in, width: 64, height: 64, layout: chw, fit: letterbox-topleft, mean: [10, 20, 30]}\n"+options))
 	n := int64(len(things))
-	boxes, scores := tensor{"boxes", []int64{n, 4}, nil}, tensor{"scores", []int64{n}, nil}
-	labels := tensor{"labels", []int64{n}, nil}
-	cells := tensor{"masks", append([]int64{n}, masks[1:]...), make([]float32, n*masks[2]*masks[3])}
+	boxes, scores := onnx.Tensor{Name: "boxes", Shape: []int64{n, 4}, Data: nil}, onnx.Tensor{Name: "scores", Shape: []int64{n}, Data: nil}
+	labels := onnx.Tensor{Name: "labels", Shape: []int64{n}, Data: nil}
+	cells := onnx.Tensor{Name: "masks", Shape: append([]int64{n}, masks[1:]...), Data: make([]float32, n*masks[2]*masks[3])}
 	for _, thing := range things {
-		boxes.data = append(boxes.data, thing[:4]...)
-		scores.data, labels.data = append(scores.data, thing[4]), append(labels.data, thing[5])
+		boxes.Data = append(boxes.Data, thing[:4]...)
+		scores.Data, labels.Data = append(scores.Data, thing[4]), append(labels.Data, thing[5])
 	}
-	for i := range cells.data {
-		cells.data[i] = 1
+	for i := range cells.Data {
+		cells.Data[i] = 1
 	}
-	out := []tensor{cells, boxes, scores, labels}
-	return newMaskRCNN(fakeNetwork(tb, m, &fakeSession{
-		outputs: []TensorInfo{
-			{"6887", "float32", masks}, {"6568", "float32", []int64{-1, 4}}, {"6572", "float32", []int64{-1}}, {"6570", "int64", []int64{-1}},
+	out := []onnx.Tensor{cells, boxes, scores, labels}
+	return newMaskRCNN(inferencetest.FakeNetwork(tb, m, &inferencetest.FakeSession{
+		Outputs: []onnx.TensorInfo{
+			{Name: "6887", Type: "float32", Shape: masks}, {Name: "6568", Type: "float32", Shape: []int64{-1, 4}}, {Name: "6572", Type: "float32", Shape: []int64{-1}}, {Name: "6570", Type: "int64", Shape: []int64{-1}},
 		},
-		respond: func([]float32) ([]tensor, error) { return out, nil },
+		Respond: func([]float32) ([]onnx.Tensor, error) { return out, nil },
 	}))
 }
 
@@ -109,7 +112,7 @@ func TestMaskRCNNPastesMasks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := cutOut(t, d, noise(128, 96))
+	got := cutOut(t, d, inferencetest.Noise(128, 96))
 	count := 0
 	for i, v := range got {
 		x, y := i%64, i/64
@@ -157,21 +160,21 @@ func TestMaskRCNNTellsTheLayout(t *testing.T) {
 			}
 			continue
 		}
-		wantKind(t, err, job.ModelMissing)
+		inferencetest.WantKind(t, err, job.ModelMissing)
 		if !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s%v: the error %q does not say %q", c.options, c.masks, err, c.says)
 		}
 	}
-	s := &fakeSession{outputs: []TensorInfo{{"masks", "float32", []int64{-1, 1, 28, 28}}, {"boxes", "float32", []int64{-1, 4}}}}
-	_, err := newMaskRCNN(fakeNetwork(t, modelOf(t, manifestOf("r", "mask", "maskrcnn", matteInput)), s))
-	if wantKind(t, err, job.ModelMissing); !strings.Contains(err.Error(), "labels") {
+	s := &inferencetest.FakeSession{Outputs: []onnx.TensorInfo{{Name: "masks", Type: "float32", Shape: []int64{-1, 1, 28, 28}}, {Name: "boxes", Type: "float32", Shape: []int64{-1, 4}}}}
+	_, err := newMaskRCNN(inferencetest.FakeNetwork(t, inferencetest.ModelOf(t, inferencetest.ManifestOf("r", "mask", "maskrcnn", inferencetest.MatteInput)), s))
+	if inferencetest.WantKind(t, err, job.ModelMissing); !strings.Contains(err.Error(), "labels") {
 		t.Errorf("got %v", err)
 	}
-	odd := modelOf(t, manifestOf("r", "mask", "maskrcnn", "input: {name: in, width: 70, height: 64, layout: chw, fit: stretch}\n"))
-	_, err = newMaskRCNN(fakeNetwork(t, odd, &fakeSession{outputs: []TensorInfo{
-		{"b", "float32", []int64{-1, 4}}, {"l", "int64", []int64{-1}}, {"s", "float32", []int64{-1}}, {"m", "float32", []int64{-1, 1, 28, 28}},
+	odd := inferencetest.ModelOf(t, inferencetest.ManifestOf("r", "mask", "maskrcnn", "input: {name: in, width: 70, height: 64, layout: chw, fit: stretch}\n"))
+	_, err = newMaskRCNN(inferencetest.FakeNetwork(t, odd, &inferencetest.FakeSession{Outputs: []onnx.TensorInfo{
+		{Name: "b", Type: "float32", Shape: []int64{-1, 4}}, {Name: "l", Type: "int64", Shape: []int64{-1}}, {Name: "s", Type: "float32", Shape: []int64{-1}}, {Name: "m", Type: "float32", Shape: []int64{-1, 1, 28, 28}},
 	}}))
-	if wantKind(t, err, job.ModelMissing); !strings.Contains(err.Error(), "multiples of 32") {
+	if inferencetest.WantKind(t, err, job.ModelMissing); !strings.Contains(err.Error(), "multiples of 32") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -184,8 +187,8 @@ func TestMaskRCNNPadding(t *testing.T) {
 			t.Fatal(err)
 		}
 		w := newWitness(t, d.network)
-		d.network = w.network
-		cutOut(t, d, noise(64, 32))
+		d.network = w.Network
+		cutOut(t, d, inferencetest.Noise(64, 32))
 		for channel, v := range want {
 			if got := w.input[channel*64*64+40*64+5]; got != v {
 				t.Errorf("%schannel %d is padded with %v, want %v", options, channel, got, v)
@@ -200,16 +203,18 @@ func TestMaskRCNNNeedsAllOutputs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	real := d.network.session.(*fakeSession).respond
+	real := d.network
+	inputs, outputs := real.Info()
 	for i := range 4 {
-		d.network.session.(*fakeSession).respond = func(input []float32) ([]tensor, error) {
-			out, err := real(input)
-			out = append([]tensor{}, out...)
-			out[i].data, out[i].shape = nil, []int64{0, 1, 28, 28}
-			return out, err
-		}
-		_, err = d.detect(noise(64, 64))
-		wantKind(t, err, job.ModelMissing)
+		d.network = inferencetest.FakeNetwork(t, real.Model, &inferencetest.FakeSession{
+			Inputs: inputs, Outputs: outputs, Respond: func([]float32) (out []onnx.Tensor, err error) {
+				err = real.Use(func(*onnx.Lane) {}, func(right []onnx.Tensor) error { out = slices.Clone(right); return nil })
+				out[i].Data, out[i].Shape = nil, []int64{0, 1, 28, 28}
+				return out, err
+			},
+		})
+		_, err = d.detect(inferencetest.Noise(64, 64))
+		inferencetest.WantKind(t, err, job.ModelMissing)
 	}
 }
 
@@ -223,11 +228,11 @@ func TestMasksAllocateNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bare, err := yoloOf(t, tensor{"out", []int64{1, 3, 6}, []float32{1, 2, 3, 4, 0.5, 0, 1, 2, 3, 4, 0.9, 0, 1, 2, 3, 4, 0.7, 0}})
+	bare, err := yoloOf(t, onnx.Tensor{Name: "out", Shape: []int64{1, 3, 6}, Data: []float32{1, 2, 3, 4, 0.5, 0, 1, 2, 3, 4, 0.9, 0, 1, 2, 3, 4, 0.7, 0}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	pic := noise(200, 100)
+	pic := inferencetest.Noise(200, 100)
 	for name, m := range map[string]matter{"yolo-seg": seg, "maskrcnn": zoo} {
 		w, h := m.size(pic)
 		grey := make([]byte, w*h)

@@ -3,6 +3,9 @@ package inference
 import (
 	"math"
 
+	"github.com/motionmill/motionmill/inference/fit"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
@@ -21,28 +24,28 @@ type maskRCNN struct {
 	boxes, labels, scores, masks int
 }
 
-func newMaskRCNN(n *network) (*maskRCNN, error) {
-	m := n.model
+func newMaskRCNN(n *onnx.Network) (*maskRCNN, error) {
+	m := n.Model
 	d := &maskRCNN{view: viewOf(n), person: 1}
-	if m.Input.Fit == FitAffine {
-		return nil, m.badManifest(wrongField("input.fit", "is %q, the family maskrcnn looks at the whole frame", m.Input.Fit))
+	if m.Input.Fit == models.FitAffine {
+		return nil, m.BadManifest(models.WrongField("input.fit", "is %q, the family maskrcnn looks at the whole frame", m.Input.Fit))
 	}
 	if len(m.Classes) > 0 {
-		class, err := m.personClass()
+		class, err := m.PersonClass()
 		if err != nil {
 			return nil, err
 		}
 		d.person = class + 1
 	}
-	_, outputs := n.info()
+	_, outputs := n.Info()
 	if !d.find(outputs) {
-		return nil, m.mismatch("the graph's outputs are %v, the family maskrcnn gives boxes float32[n 4], labels int64[n], scores float32[n] and masks float32[n 1 h w]", outputs)
+		return nil, m.Mismatch("the graph's outputs are %v, the family maskrcnn gives boxes float32[n 4], labels int64[n], scores float32[n] and masks float32[n 1 h w]", outputs)
 	}
 	return d, d.options(outputs[d.masks].Shape)
 }
 
 // find tells the outputs by their types and shapes; names differ.
-func (d *maskRCNN) find(outputs []TensorInfo) bool {
+func (d *maskRCNN) find(outputs []onnx.TensorInfo) bool {
 	d.boxes, d.labels, d.scores, d.masks = -1, -1, -1, -1
 	for i, o := range outputs {
 		whole := o.Type == "int64" || o.Type == "int32"
@@ -52,9 +55,9 @@ func (d *maskRCNN) find(outputs []TensorInfo) bool {
 		case o.Type != "float32":
 		case len(o.Shape) == 1:
 			d.scores = i
-		case fits(o.Shape, []int64{-1, 4}):
+		case onnx.Fits(o.Shape, []int64{-1, 4}):
 			d.boxes = i
-		case fits(o.Shape, []int64{-1, 1, -1, -1}):
+		case onnx.Fits(o.Shape, []int64{-1, 1, -1, -1}):
 			d.masks = i
 		}
 	}
@@ -69,12 +72,12 @@ const zooMultiple = 32
 
 // options reads the manifest's, given the shape of the masks.
 func (d *maskRCNN) options(masks []int64) (err error) {
-	m := d.network.model
-	if err = m.knownOptions("layout", "pad", "score"); err == nil {
-		d.minScore, err = m.number("score", 0.5, 0, 1)
+	m := d.network.Model
+	if err = m.KnownOptions("layout", "pad", "score"); err == nil {
+		d.minScore, err = m.Number("score", 0.5, 0, 1)
 	}
 	if err != nil {
-		return m.badManifest(err)
+		return m.BadManifest(err)
 	}
 	small := masks[2] == zooCells && masks[3] == zooCells
 	switch layout := m.Options["layout"]; layout {
@@ -84,24 +87,24 @@ func (d *maskRCNN) options(masks []int64) (err error) {
 	case "zoo":
 		d.zoo = true
 	default:
-		return m.badManifest(wrongField("options.layout", "is %v, this version has: torchvision, zoo", layout))
+		return m.BadManifest(models.WrongField("options.layout", "is %v, this version has: torchvision, zoo", layout))
 	}
 	switch pad := m.Options["pad"]; pad {
 	case nil:
 	case "mean": // The model zoo's reference pads with 0 after it took the mean off.
-		d.fill.pads = [3]float32{}
+		d.fill.Pads = [3]float32{}
 	default:
-		return m.badManifest(wrongField("options.pad", "is %v, this version has: mean", pad))
+		return m.BadManifest(models.WrongField("options.pad", "is %v, this version has: mean", pad))
 	}
-	d.shape = []int64{-1, 1, int64(d.fill.height), int64(d.fill.width)}
+	d.shape = []int64{-1, 1, int64(d.fill.Height), int64(d.fill.Width)}
 	if d.zoo {
 		d.shape = []int64{-1, 1, zooCells, zooCells}
 	}
-	if !fits(masks, d.shape) {
-		return m.mismatch("the graph's masks are %v, the manifest's layout gives %v", masks, d.shape)
+	if !onnx.Fits(masks, d.shape) {
+		return m.Mismatch("the graph's masks are %v, the manifest's layout gives %v", masks, d.shape)
 	}
 	if d.zoo && (m.Input.Width%zooMultiple != 0 || m.Input.Height%zooMultiple != 0) {
-		return m.badManifest(wrongField("input.width", "%d by %d is not made of multiples of %d, which the layout zoo needs",
+		return m.BadManifest(models.WrongField("input.width", "%d by %d is not made of multiples of %d, which the layout zoo needs",
 			m.Input.Width, m.Input.Height, zooMultiple))
 	}
 	return nil
@@ -115,23 +118,23 @@ func (d *maskRCNN) detect(pic picture.Picture) ([]picture.Detection, error) {
 // size is the width and height in px of the mattes of frames like pic: the
 // input's, less what letterboxing leaves empty.
 func (d *maskRCNN) size(pic picture.Picture) (w, h int) {
-	p := place(d.network.model.Input, pic)
-	return p.w, p.h
+	p := fit.Place(d.network.Model.Input, pic)
+	return p.W, p.H
 }
 
 // cut writes the masks of all people together into dst, grey8 of the size that
 // size gives; 255 is person.
 func (d *maskRCNN) cut(pic picture.Picture, dst []byte) error {
-	p := place(d.network.model.Input, pic)
-	return d.examine(pic, p, func(w *worktop, out []tensor) error {
+	p := fit.Place(d.network.Model.Input, pic)
+	return d.examine(pic, p, func(w *worktop, out []onnx.Tensor) error {
 		if err := d.read(w, out); err != nil {
 			return err
 		}
 		onto := newCanvas(p, dst)
 		for _, c := range w.candidates {
 			masks := out[d.masks]
-			g := grid{w: int(masks.shape[3]), h: int(masks.shape[2])}
-			g.data = masks.data[c.at*g.w*g.h : (c.at+1)*g.w*g.h]
+			g := grid{w: int(masks.Shape[3]), h: int(masks.Shape[2])}
+			g.data = masks.Data[c.at*g.w*g.h : (c.at+1)*g.w*g.h]
 			over := span{0, 0, g.w, g.h} // the whole input
 			if d.zoo {
 				g, over = framed(g, w), pasted(c.Box)
@@ -166,17 +169,17 @@ func pasted(box picture.Rect) span {
 }
 
 // read puts the people in the outputs, best first, into the worktop's candidates.
-func (d *maskRCNN) read(w *worktop, out []tensor) error {
+func (d *maskRCNN) read(w *worktop, out []onnx.Tensor) error {
 	w.candidates = w.candidates[:0]
 	if err := d.check(out); err != nil {
 		return err
 	}
-	for i, label := range out[d.labels].data {
-		score := float64(out[d.scores].data[i])
+	for i, label := range out[d.labels].Data {
+		score := float64(out[d.scores].Data[i])
 		if int(label) != d.person || score < d.minScore {
 			continue
 		}
-		b := out[d.boxes].data[4*i : 4*i+4]
+		b := out[d.boxes].Data[4*i : 4*i+4]
 		box := picture.Rect{X: float64(b[0]), Y: float64(b[1]), W: float64(b[2] - b[0]), H: float64(b[3] - b[1])}
 		w.candidates = append(w.candidates, candidate{picture.Detection{Box: box, Score: score}, i})
 	}
@@ -185,11 +188,11 @@ func (d *maskRCNN) read(w *worktop, out []tensor) error {
 }
 
 // check compares the shapes of what came out with each other and with the layout.
-func (d *maskRCNN) check(out []tensor) error {
-	n, masks := len(out[d.labels].data), out[d.masks].shape
-	if len(out[d.scores].data) == n && len(out[d.boxes].data) == 4*n && fits(masks, d.shape) && masks[0] == int64(n) {
+func (d *maskRCNN) check(out []onnx.Tensor) error {
+	n, masks := len(out[d.labels].Data), out[d.masks].Shape
+	if len(out[d.scores].Data) == n && len(out[d.boxes].Data) == 4*n && onnx.Fits(masks, d.shape) && masks[0] == int64(n) {
 		return nil
 	}
-	return d.network.model.mismatch("it found %d things and gives %d scores, %d numbers of boxes and masks of the shape %v, want %v",
-		n, len(out[d.scores].data), len(out[d.boxes].data), masks, d.shape)
+	return d.network.Model.Mismatch("it found %d things and gives %d scores, %d numbers of boxes and masks of the shape %v, want %v",
+		n, len(out[d.scores].Data), len(out[d.boxes].Data), masks, d.shape)
 }

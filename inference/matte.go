@@ -4,6 +4,9 @@ import (
 	"errors"
 	"math"
 
+	"github.com/motionmill/motionmill/inference/fit"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
@@ -27,52 +30,52 @@ const (
 	activateSoftmax = "softmax" // of logits of background and person
 )
 
-func newMatte(n *network) (*matte, error) {
-	m := n.model
-	if m.Input.Fit == FitAffine {
-		return nil, m.badManifest(wrongField("input.fit", "is %q, the family matte looks at the whole frame", m.Input.Fit))
+func newMatte(n *onnx.Network) (*matte, error) {
+	m := n.Model
+	if m.Input.Fit == models.FitAffine {
+		return nil, m.BadManifest(models.WrongField("input.fit", "is %q, the family matte looks at the whole frame", m.Input.Fit))
 	}
 	f := &matte{view: viewOf(n)}
 	if err := f.options(); err != nil {
-		return nil, m.badManifest(err)
+		return nil, m.BadManifest(err)
 	}
-	inputs, outputs := n.info()
+	inputs, outputs := n.Info()
 	if len(outputs) == 0 || outputs[0].Type != "float32" {
-		return nil, m.mismatch("the graph's outputs are %v, the family matte gives float32 first", outputs)
+		return nil, m.Mismatch("the graph's outputs are %v, the family matte gives float32 first", outputs)
 	}
-	if _, ok := mapOf(outputs[0].Shape); !ok && isFixed(outputs[0].Shape) {
-		return nil, m.mismatch("the graph's output is %v, the family matte gives one or two channels", outputs[0])
+	if _, ok := mapOf(outputs[0].Shape); !ok && onnx.IsFixed(outputs[0].Shape) {
+		return nil, m.Mismatch("the graph's output is %v, the family matte gives one or two channels", outputs[0])
 	}
-	if f.sizing.short > 0 && isFixed(inputs[0].Shape) {
-		return nil, m.mismatch("the graph's input is %v, the manifest's short_side wants an open size", inputs[0])
+	if f.sizing.short > 0 && onnx.IsFixed(inputs[0].Shape) {
+		return nil, m.Mismatch("the graph's input is %v, the manifest's short_side wants an open size", inputs[0])
 	}
 	return f, nil
 }
 
 // options reads the options of the manifest.
 func (m *matte) options() error {
-	model := m.network.model
-	if err := model.knownOptions("short_side", "multiple", "resize", "activation"); err != nil {
+	model := m.network.Model
+	if err := model.KnownOptions("short_side", "multiple", "resize", "activation"); err != nil {
 		return err
 	}
-	short, err := model.number("short_side", 0, 1, 4096)
+	short, err := model.Number("short_side", 0, 1, 4096)
 	if err != nil {
 		return err
 	}
-	multiple, err := model.number("multiple", 32, 1, 512)
+	multiple, err := model.Number("multiple", 32, 1, 512)
 	if err != nil {
 		return err
 	}
 	m.sizing = sizing{int(short), int(multiple)}
 	if m.sizing.short > 0 && m.sizing.short < m.sizing.multiple {
-		return wrongField("options.short_side", "%d is less than the multiple %d", m.sizing.short, m.sizing.multiple)
+		return models.WrongField("options.short_side", "%d is less than the multiple %d", m.sizing.short, m.sizing.multiple)
 	}
-	resize, err := model.choice("resize", "bilinear", "area")
+	resize, err := model.Choice("resize", "bilinear", "area")
 	if err != nil {
 		return err
 	}
 	m.area = resize == "area"
-	m.activate, err = model.choice("activation", activateNone, activateSigmoid, activateSoftmax)
+	m.activate, err = model.Choice("activation", activateNone, activateSigmoid, activateSoftmax)
 	return err
 }
 
@@ -114,8 +117,8 @@ func mapOf(shape []int64) (matteMap, bool) {
 }
 
 // input is what the manifest says of it, at the size for frames like pic.
-func (m *matte) input(pic picture.Picture) Input {
-	in := m.network.model.Input
+func (m *matte) input(pic picture.Picture) models.Input {
+	in := m.network.Model.Input
 	if m.sizing.short > 0 {
 		in.Width, in.Height = m.sizing.of(pic)
 	}
@@ -125,8 +128,8 @@ func (m *matte) input(pic picture.Picture) Input {
 // size is the width and height in px of the mattes of frames like pic: the
 // model's own, less what letterboxing leaves empty.
 func (m *matte) size(pic picture.Picture) (w, h int) {
-	p := place(m.input(pic), pic)
-	return p.w, p.h
+	p := fit.Place(m.input(pic), pic)
+	return p.W, p.H
 }
 
 // film begins a video. Where the size is the video's own, so are the buffers.
@@ -135,7 +138,7 @@ func (m *matte) film(pic picture.Picture) videoMatter {
 		return &matteVideo{matte: *m}
 	}
 	video := &matteVideo{matte: *m, own: true}
-	video.view, video.sizing = viewOf(m.network.apart(m.input(pic))), sizing{}
+	video.view, video.sizing = viewOf(m.network.Apart(m.input(pic))), sizing{}
 	return video
 }
 
@@ -151,7 +154,7 @@ func (v *matteVideo) close() error {
 	if !v.own {
 		return nil
 	}
-	return v.network.drain()
+	return v.network.Drain()
 }
 
 // cut writes the matte of a frame into dst, grey8, of the size that size gives;
@@ -161,26 +164,26 @@ func (m *matte) cut(pic picture.Picture, dst []byte) error {
 		video := m.film(pic)
 		return errors.Join(video.cut(pic, dst), video.close())
 	}
-	p := place(m.network.model.Input, pic)
-	return m.network.use(func(l *lane) {
+	p := fit.Place(m.network.Model.Input, pic)
+	return m.network.Use(func(l *onnx.Lane) {
 		scratch := &worktopOf(l).scratch
 		if m.area {
-			m.fill.average(l.Input(), pic, p, scratch)
+			m.fill.Average(l.Input(), pic, p, scratch)
 		} else {
-			m.fill.fill(l.Input(), pic, p, scratch)
+			m.fill.Fill(l.Input(), pic, p, scratch)
 		}
-	}, func(out []tensor) error {
-		from, ok := mapOf(out[0].shape)
-		if !ok || from.w != m.fill.width || from.h != m.fill.height {
-			return m.network.model.mismatch("its output has the shape %v, want the input's %d by %d with one or two channels",
-				out[0].shape, m.fill.width, m.fill.height)
+	}, func(out []onnx.Tensor) error {
+		from, ok := mapOf(out[0].Shape)
+		if !ok || from.w != m.fill.Width || from.h != m.fill.Height {
+			return m.network.Model.Mismatch("its output has the shape %v, want the input's %d by %d with one or two channels",
+				out[0].Shape, m.fill.Width, m.fill.Height)
 		}
 		if m.activate == activateSoftmax && from.background == 0 {
-			return m.network.model.mismatch("its output has the shape %v: activation softmax wants two channels", out[0].shape)
+			return m.network.Model.Mismatch("its output has the shape %v: activation softmax wants two channels", out[0].Shape)
 		}
-		for y := range p.h {
-			at := from.start + ((p.y+y)*from.w+p.x)*from.step
-			m.row(dst[y*p.w:(y+1)*p.w], out[0].data, at, from)
+		for y := range p.H {
+			at := from.start + ((p.Y+y)*from.w+p.X)*from.step
+			m.row(dst[y*p.W:(y+1)*p.W], out[0].Data, at, from)
 		}
 		return nil
 	})

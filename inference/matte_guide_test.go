@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/motionmill/motionmill/inference/inferencetest"
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
@@ -62,7 +63,7 @@ func TestRefiningFindsTheEdge(t *testing.T) {
 			for i, v := range out {
 				sumX, sumY, sum = sumX+float64(v)*float64(i%c.w), sumY+float64(v)*float64(i/c.w), sum+float64(v)
 			}
-			return matteOverlap(out, func(i int) bool { return truth[i] >= 0.5 }), sumX / sum, sumY / sum
+			return inferencetest.MatteOverlap(out, func(i int) bool { return truth[i] >= 0.5 }), sumX / sum, sumY / sum
 		}
 		plain, _, _ := overlapOf(Matting{Steady: true})
 		got, gotX, gotY := overlapOf(Matting{Refine: true})
@@ -77,7 +78,7 @@ func TestRefiningFindsTheEdge(t *testing.T) {
 }
 
 func TestRefiningLeavesSureMattes(t *testing.T) {
-	pic := noise(90, 70)
+	pic := inferencetest.Noise(90, 70)
 	for _, sure := range []byte{0, 255} {
 		small := make([]byte, 32*32)
 		for i := range small {
@@ -94,7 +95,7 @@ func TestRefiningLeavesSureMattes(t *testing.T) {
 // Frames may be as small as a px: nothing is read from beyond them.
 func TestMattesOfTinyFrames(t *testing.T) {
 	for _, size := range [][2]int{{1, 1}, {2, 1}, {1, 3}, {5, 3}, {4, 4}, {33, 2}, {8, 64}} {
-		pic := noise(size[0], size[1])
+		pic := inferencetest.Noise(size[0], size[1])
 		for way := range 8 {
 			m := Matting{Solid: way&1 > 0, Refine: way&2 > 0, Steady: way&4 > 0}
 			one, none := newCutout(m, pic, 1, 1), newCutout(m, pic, 3, 4)

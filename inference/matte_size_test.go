@@ -4,6 +4,10 @@ import (
 	"math"
 	"testing"
 
+	"github.com/motionmill/motionmill/inference/fit"
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
@@ -28,12 +32,12 @@ func TestSizingIsMODNets(t *testing.T) {
 
 func TestAveragingIsAreas(t *testing.T) {
 	for _, c := range []struct{ w, h, toW, toH int }{{37, 23, 10, 7}, {64, 48, 32, 24}, {20, 15, 20, 10}, {9, 9, 13, 17}, {5, 40, 9, 11}} {
-		pic := noise(c.w, c.h)
-		in := Input{Width: c.toW, Height: c.toH, Layout: "nchw", Colour: "bgr", Mean: []float64{1, 2, 3}, Std: []float64{2, 4, 8}}
+		pic := inferencetest.Noise(c.w, c.h)
+		in := models.Input{Width: c.toW, Height: c.toH, Layout: "nchw", Colour: "bgr", Mean: []float64{1, 2, 3}, Std: []float64{2, 4, 8}}
 		got := make([]float32, 3*c.toW*c.toH)
-		var s scratch
-		f := newFiller(in)
-		f.average(got, pic, stretch(pic, c.toW, c.toH), &s)
+		var s fit.Scratch
+		f := fit.NewFiller(in)
+		f.Average(got, pic, fit.Stretch(pic, c.toW, c.toH), &s)
 		for channel := range 3 {
 			for y := range c.toH {
 				for x := range c.toW {
@@ -71,22 +75,22 @@ func byTheArea(pic picture.Picture, toW, toH, x, y, channel int) float64 {
 
 func TestMatteTakesTheSizeOfTheVideo(t *testing.T) {
 	const options = "options: {short_side: 64, multiple: 16, resize: area}\n"
-	in := TensorInfo{"in", "float32", []int64{1, 3, -1, -1}}
-	m := modelOf(t, manifestOf("m", "matte", "matte", "input: {name: in, width: 64, height: 64, fit: stretch}\n"+options))
+	in := onnx.TensorInfo{Name: "in", Type: "float32", Shape: []int64{1, 3, -1, -1}}
+	m := inferencetest.ModelOf(t, inferencetest.ManifestOf("m", "matte", "matte", "input: {name: in, width: 64, height: 64, fit: stretch}\n"+options))
 	w, h := 0, 0
-	s := &fakeSession{inputs: []TensorInfo{in}, outputs: []TensorInfo{{"out", "float32", []int64{1, 1, -1, -1}}}}
-	s.respond = func(got []float32) ([]tensor, error) {
+	s := &inferencetest.FakeSession{Inputs: []onnx.TensorInfo{in}, Outputs: []onnx.TensorInfo{{Name: "out", Type: "float32", Shape: []int64{1, 1, -1, -1}}}}
+	s.Respond = func(got []float32) ([]onnx.Tensor, error) {
 		if len(got) != 3*w*h {
 			t.Errorf("the input has %d values, want 3 × %d × %d", len(got), w, h)
 		}
-		return []tensor{{name: "out", shape: []int64{1, 1, int64(h), int64(w)}, data: make([]float32, w*h)}}, nil
+		return []onnx.Tensor{{Name: "out", Shape: []int64{1, 1, int64(h), int64(w)}, Data: make([]float32, w*h)}}, nil
 	}
-	f, err := newMatte(fakeNetwork(t, m, s))
+	f, err := newMatte(inferencetest.FakeNetwork(t, m, s))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, frame := range [][4]int{{200, 100, 128, 64}, {90, 300, 64, 208}, {100, 50, 96, 48}} {
-		pic := noise(frame[0], frame[1])
+		pic := inferencetest.Noise(frame[0], frame[1])
 		if w, h = f.size(pic); w != frame[2] || h != frame[3] {
 			t.Fatalf("%v: the matte is %dx%d", frame, w, h)
 		}
@@ -100,12 +104,12 @@ func TestMatteTakesTheSizeOfTheVideo(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if s.runners != 3 || s.closed != 3 {
-		t.Errorf("%d buffers were made for 3 videos, %d freed", s.runners, s.closed)
+	if s.Runners != 3 || s.Closed != 3 {
+		t.Errorf("%d buffers were made for 3 videos, %d freed", s.Runners, s.Closed)
 	}
-	fixed := &fakeSession{outputs: []TensorInfo{{"out", "float32", []int64{1, 1, 64, 64}}}}
-	_, err = newMatte(fakeNetwork(t, m, fixed))
-	wantKind(t, err, job.ModelMissing)
+	fixed := &inferencetest.FakeSession{Outputs: []onnx.TensorInfo{{Name: "out", Type: "float32", Shape: []int64{1, 1, 64, 64}}}}
+	_, err = newMatte(inferencetest.FakeNetwork(t, m, fixed))
+	inferencetest.WantKind(t, err, job.ModelMissing)
 }
 
 func TestMatteMakesProbabilities(t *testing.T) {
@@ -118,26 +122,26 @@ func TestMatteMakesProbabilities(t *testing.T) {
 		"sigmoid": {[]int64{1, 1, 1, 1}, []float32{1}, 186},    // 1 / (1 + 1/e)
 		"softmax": {[]int64{1, 2, 1, 1}, []float32{1, 3}, 225}, // e³ / (e¹ + e³)
 	} {
-		m := modelOf(t, manifestOf("m", "matte", "matte",
+		m := inferencetest.ModelOf(t, inferencetest.ManifestOf("m", "matte", "matte",
 			"input: {name: in, width: 1, height: 1, fit: stretch}\noptions: {activation: "+activation+"}\n"))
-		f, err := newMatte(networkOf(t, m, c.shape, c.data))
+		f, err := newMatte(inferencetest.NetworkOf(t, m, c.shape, c.data))
 		if err != nil {
 			t.Fatal(err)
 		}
 		got := []byte{0}
-		if err := f.cut(noise(4, 4), got); err != nil || got[0] != c.want {
+		if err := f.cut(inferencetest.Noise(4, 4), got); err != nil || got[0] != c.want {
 			t.Errorf("%s: got %d, want %d, error %v", activation, got[0], c.want, err)
 		}
 	}
 	for _, options := range []string{"{activation: tanh}", "{resize: cubic}", "{short_side: 16}", "{width: 3}"} {
-		m := modelOf(t, manifestOf("m", "matte", "matte", "input: {name: in, width: 1, height: 1, fit: stretch}\noptions: "+options+"\n"))
-		_, err := newMatte(networkOf(t, m, []int64{1, 1, 1, 1}, nil))
-		wantKind(t, err, job.ModelMissing)
+		m := inferencetest.ModelOf(t, inferencetest.ManifestOf("m", "matte", "matte", "input: {name: in, width: 1, height: 1, fit: stretch}\noptions: "+options+"\n"))
+		_, err := newMatte(inferencetest.NetworkOf(t, m, []int64{1, 1, 1, 1}, nil))
+		inferencetest.WantKind(t, err, job.ModelMissing)
 	}
-	m := modelOf(t, manifestOf("m", "matte", "matte", "input: {name: in, width: 1, height: 1, fit: stretch}\noptions: {activation: softmax}\n"))
-	f, err := newMatte(networkOf(t, m, []int64{1, 1, 1, 1}, []float32{1}))
+	m := inferencetest.ModelOf(t, inferencetest.ManifestOf("m", "matte", "matte", "input: {name: in, width: 1, height: 1, fit: stretch}\noptions: {activation: softmax}\n"))
+	f, err := newMatte(inferencetest.NetworkOf(t, m, []int64{1, 1, 1, 1}, []float32{1}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantKind(t, f.cut(noise(4, 4), []byte{0}), job.ModelMissing)
+	inferencetest.WantKind(t, f.cut(inferencetest.Noise(4, 4), []byte{0}), job.ModelMissing)
 }

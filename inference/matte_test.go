@@ -5,13 +5,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/motionmill/motionmill/inference/inferencetest"
 	"github.com/motionmill/motionmill/job"
 )
 
 func matteOf(t *testing.T, fit string, shape []int64, data []float32) (*matte, error) {
 	t.Helper()
-	m := modelOf(t, manifestOf("m", "matte", "matte", "input: {name: in, width: 4, height: 4, fit: "+fit+"}\n"))
-	return newMatte(networkOf(t, m, shape, data))
+	m := inferencetest.ModelOf(t, inferencetest.ManifestOf("m", "matte", "matte", "input: {name: in, width: 4, height: 4, fit: "+fit+"}\n"))
+	return newMatte(inferencetest.NetworkOf(t, m, shape, data))
 }
 
 func TestMatteReadsEveryLayout(t *testing.T) {
@@ -43,7 +44,7 @@ func TestMatteReadsEveryLayout(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := make([]byte, 16)
-			if err := m.cut(noise(9, 5), got); err != nil {
+			if err := m.cut(inferencetest.Noise(9, 5), got); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
@@ -66,7 +67,7 @@ func TestMatteLeavesTheLetterboxOut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		pic := noise(80, 40)
+		pic := inferencetest.Noise(80, 40)
 		w, h := m.size(pic)
 		if w != 4 || h != 2 {
 			t.Fatalf("%s: the matte is %dx%d", fit, w, h)
@@ -83,12 +84,12 @@ func TestMatteLeavesTheLetterboxOut(t *testing.T) {
 
 func TestMatteRefuses(t *testing.T) {
 	_, err := matteOf(t, "affine", []int64{1, 1, 4, 4}, nil)
-	wantKind(t, err, job.ModelMissing)
+	inferencetest.WantKind(t, err, job.ModelMissing)
 	_, err = matteOf(t, "stretch", []int64{1, 21, 4, 4}, nil)
-	wantKind(t, err, job.ModelMissing)
+	inferencetest.WantKind(t, err, job.ModelMissing)
 	m, err := matteOf(t, "stretch", []int64{1, 1, 8, 8}, make([]float32, 64))
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantKind(t, m.cut(noise(4, 4), make([]byte, 16)), job.ModelMissing)
+	inferencetest.WantKind(t, m.cut(inferencetest.Noise(4, 4), make([]byte, 16)), job.ModelMissing)
 }

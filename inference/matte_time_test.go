@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/inference/starter"
 )
@@ -23,7 +26,7 @@ func TestMatteOverTime(t *testing.T) {
 		frames, names, scenes = frames[:16], names[:1], scenes[1:2]
 	}
 	for _, name := range names {
-		f := anyMatte(t, openRuntime(t), name)
+		f := anyMatte(t, inferencetest.OpenRuntime(t), name)
 		for _, scene := range scenes {
 			shown, masks := shownAs(t, scene, frames, truth)
 			raw := rawMattes(t, f, v, shown)
@@ -58,13 +61,13 @@ func described(way Matting) (text string) {
 }
 
 // anyMatte opens a matte model of the test data or a starter.
-func anyMatte(t *testing.T, r *Runtime, name string) *matte {
+func anyMatte(t *testing.T, r *onnx.Runtime, name string) *matte {
 	t.Helper()
 	dirs := []string{}
 	if name != "starter-matte" {
-		dirs = append(dirs, testdata(t, "models"))
+		dirs = append(dirs, inferencetest.Testdata(t, "models"))
 	}
-	catalogue, err := LoadCatalogue(dirs, starter.Files)
+	catalogue, err := models.LoadCatalogue(dirs, starter.Files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +75,7 @@ func anyMatte(t *testing.T, r *Runtime, name string) *matte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := r.network(m, 0, runOnce)
+	n, err := r.Network(m, 0, runOnce)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,10 +243,10 @@ func unchanged(a, b []byte, k, w int) bool {
 func TestMatteOverTimeIsTheSameWhateverTheLoad(t *testing.T) {
 	v, frames, _ := demo(t)
 	frames = frames[:12]
-	r := openRuntime(t)
+	r := inferencetest.OpenRuntime(t)
 	f := anyMatte(t, r, "starter-matte")
-	model := f.network.model
-	a, err := NewAnalyser(r, Choice{Matte: &model, WantMatte: true})
+	model := f.network.Model
+	a, err := NewAnalyser(r, models.Choice{Matte: &model, WantMatte: true})
 	if err != nil {
 		t.Fatal(err)
 	}

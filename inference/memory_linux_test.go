@@ -7,10 +7,12 @@ import (
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"testing"
 
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -34,12 +36,12 @@ func resident(t *testing.T) float64 {
 // matte model with the real ONNX Runtime: the process takes as much memory after them as after
 // a hundred, within 5 %. The race detector's own memory grows with what is run, by 7 MB here.
 func TestMemoryStaysWhereItIs(t *testing.T) {
-	if again(t, "MOTIONMILL_TEST_MEMORY") == "" {
+	if inferencetest.Again(t, "MOTIONMILL_TEST_MEMORY") == "" {
 		return
 	}
-	r := openRuntime(t)
-	catalogue := load(t, "testdata", filepath.Join("testdata", "generic"))
-	choice, err := catalogue.Choose([]string{TaskPose, TaskMatte}, map[string]string{TaskPose: "markers", TaskMatte: "half-matte"})
+	r := inferencetest.OpenRuntime(t)
+	catalogue := inferencetest.Load(t, inferencetest.HandMade(t), inferencetest.HandMade(t, "generic"))
+	choice, err := catalogue.Choose([]string{models.TaskPose, models.TaskMatte}, map[string]string{models.TaskPose: "markers", models.TaskMatte: "half-matte"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +49,7 @@ func TestMemoryStaysWhereItIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	frame := discFrame(320, 240)
+	frame := inferencetest.DiscFrame(320, 240)
 	number, early, late := -1, 0.0, 0.0
 	_, err = a.Analyse(context.Background(), Video{Width: 320, Height: 240, FrameWidth: 320, FrameHeight: 240, Parallel: 2},
 		func(pix []byte) (int, float64, error) {
@@ -76,19 +78,19 @@ func TestMemoryStaysWhereItIs(t *testing.T) {
 
 // TestArenaIsBounded gives ONNX Runtime less memory than a model needs.
 func TestArenaIsBounded(t *testing.T) {
-	if again(t, "MOTIONMILL_TEST_ARENA") == "" {
+	if inferencetest.Again(t, "MOTIONMILL_TEST_ARENA") == "" {
 		return
 	}
-	r, err := Open(Config{Provider: ProviderCPU, Library: os.Getenv("MOTIONMILL_ORT_LIBRARY"), Memory: 256 << 10})
+	r, err := onnx.Open(onnx.Config{Provider: onnx.ProviderCPU, Library: os.Getenv("MOTIONMILL_ORT_LIBRARY"), Memory: 256 << 10})
 	if job.KindOf(err) == job.ModelMissing {
 		t.Skipf("ONNX Runtime is not there: %v", err)
 	} else if err != nil {
 		t.Fatal(err)
 	}
-	m, err := load(t, "testdata").Find("markers")
+	m, err := inferencetest.Load(t, inferencetest.HandMade(t)).Find("markers")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = NewAnalyser(r, Choice{Pose: &m})
-	wantKind(t, err, job.OutOfMemory)
+	_, err = NewAnalyser(r, models.Choice{Pose: &m})
+	inferencetest.WantKind(t, err, job.OutOfMemory)
 }

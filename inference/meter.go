@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"sync/atomic"
 	"time"
+
+	"github.com/motionmill/motionmill/inference/models"
 )
 
 // meter adds up what a model's inferences took.
@@ -24,7 +26,7 @@ func (m *meter) measure(f func() error) error {
 func (r *analysis) stats() Stats {
 	s := Stats{Frames: r.frames}
 	for _, u := range r.used {
-		m := &r.meters[map[string]int{TaskDetect: meterDetect, TaskPose: meterPose, TaskMatte: meterMatte}[u.Task]]
+		m := &r.meters[map[string]int{models.TaskDetect: meterDetect, models.TaskPose: meterPose, models.TaskMatte: meterMatte}[u.Task]]
 		s.Models = append(s.Models, ModelStats{
 			Name: u.Name, Task: u.Task, Provider: u.Provider, Inferences: m.count.Load(),
 			Wall: time.Duration(m.wall.Load()).Seconds(), CPU: time.Duration(m.cpu.Load()).Seconds(),

@@ -4,30 +4,33 @@ import (
 	"math"
 	"slices"
 
+	"github.com/motionmill/motionmill/inference/fit"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
 // newMoveNet tells by the output which MoveNet it is: one pose (1 × 1 × points × 3),
 // or several (1 × people × 3·points + 5). The other result is nil.
-func newMoveNet(n *network) (one poser, several spotter, err error) {
-	m := n.model
-	if m.Input.Fit != FitLetterboxCentre {
-		return nil, nil, m.badManifest(wrongField("input.fit", "is %q, the family movenet needs %q", m.Input.Fit, FitLetterboxCentre))
+func newMoveNet(n *onnx.Network) (one poser, several spotter, err error) {
+	m := n.Model
+	if m.Input.Fit != models.FitLetterboxCentre {
+		return nil, nil, m.BadManifest(models.WrongField("input.fit", "is %q, the family movenet needs %q", m.Input.Fit, models.FitLetterboxCentre))
 	}
-	_, outputs := n.info()
+	_, outputs := n.Info()
 	points := len(m.Points.Names)
 	single, multi := movenetShapes(points)
 	if len(outputs) > 0 && outputs[0].Type == "float32" {
 		switch shape := outputs[0].Shape; {
-		case fits(shape, single):
+		case onnx.Fits(shape, single):
 			one, err = newMoveNetSingle(n)
 			return one, nil, err
-		case fits(shape, multi):
+		case onnx.Fits(shape, multi):
 			several, err = newMoveNetMulti(n)
 			return nil, several, err
 		}
 	}
-	return nil, nil, m.mismatch("the graph's outputs are %v, the family movenet with %d keypoints gives float32%v or float32[1 n %d] first",
+	return nil, nil, m.Mismatch("the graph's outputs are %v, the family movenet with %d keypoints gives float32%v or float32[1 n %d] first",
 		outputs, points, single, multi[2])
 }
 
@@ -46,21 +49,21 @@ type movenetSingle struct {
 	shape           []int64
 }
 
-func newMoveNetSingle(n *network) (*movenetSingle, error) {
-	m := n.model
+func newMoveNetSingle(n *onnx.Network) (*movenetSingle, error) {
+	m := n.Model
 	s := &movenetSingle{view: viewOf(n), points: len(m.Points.Names)}
 	s.shape, _ = movenetShapes(s.points)
 	if m.Input.Pad != 0 {
-		return nil, m.badManifest(wrongField("input.pad", "is %v, the family movenet pads with 0", m.Input.Pad))
+		return nil, m.BadManifest(models.WrongField("input.pad", "is %v, the family movenet pads with 0", m.Input.Pad))
 	}
-	err := m.knownOptions("min_score")
+	err := m.KnownOptions("min_score")
 	if err == nil {
-		s.minScore, err = m.number("min_score", defaultMinScore, 0, 1)
+		s.minScore, err = m.Number("min_score", defaultMinScore, 0, 1)
 	}
 	for i, name := range []string{"left_hip", "right_hip", "left_shoulder", "right_shoulder"} {
 		at := slices.Index(m.Points.Names, name)
 		if at < 0 && err == nil {
-			err = wrongField("keypoints", "does not name %s, by which the family movenet follows a person", name)
+			err = models.WrongField("keypoints", "does not name %s, by which the family movenet follows a person", name)
 		}
 		if i < 2 {
 			s.hips[i] = at
@@ -69,7 +72,7 @@ func newMoveNetSingle(n *network) (*movenetSingle, error) {
 		}
 	}
 	if err != nil {
-		return nil, m.badManifest(err)
+		return nil, m.BadManifest(err)
 	}
 	return s, nil
 }
@@ -80,22 +83,22 @@ func (s *movenetSingle) minimum() float64 { return s.minScore }
 // estimate finds the points of the person in box, which may be the whole frame,
 // and writes them into points, which must have one place for each. All are frame pixels.
 func (s *movenetSingle) estimate(pic picture.Picture, box picture.Rect, points []picture.Keypoint) error {
-	area := topDown(box, 1, float64(s.fill.width)/float64(s.fill.height))
-	place := window(area, s.fill.width, s.fill.height)
-	return s.look(pic, place, func(out []tensor) error {
-		if !fits(out[0].shape, s.shape) || len(points) != s.points {
-			return s.network.model.mismatch("its output has the shape %v, want %v", out[0].shape, s.shape)
+	area := fit.TopDown(box, 1, float64(s.fill.Width)/float64(s.fill.Height))
+	place := fit.Window(area, s.fill.Width, s.fill.Height)
+	return s.look(pic, place, func(out []onnx.Tensor) error {
+		if !onnx.Fits(out[0].Shape, s.shape) || len(points) != s.points {
+			return s.network.Model.Mismatch("its output has the shape %v, want %v", out[0].Shape, s.shape)
 		}
-		s.relative(out[0].data, place, points)
+		s.relative(out[0].Data, place, points)
 		return nil
 	})
 }
 
 // relative reads y, x, score of points, as shares of the input's height and width.
-func (v view) relative(data []float32, place placement, points []picture.Keypoint) {
+func (v view) relative(data []float32, place fit.Placement, points []picture.Keypoint) {
 	for i := range points {
 		share := data[i*3 : i*3+3]
-		points[i] = place.point(float64(share[1])*float64(v.fill.width), float64(share[0])*float64(v.fill.height), float64(share[2]))
+		points[i] = place.Point(float64(share[1])*float64(v.fill.Width), float64(share[0])*float64(v.fill.Height), float64(share[2]))
 	}
 }
 
@@ -145,16 +148,16 @@ type movenetMulti struct {
 	shape    []int64
 }
 
-func newMoveNetMulti(n *network) (*movenetMulti, error) {
-	m := n.model
+func newMoveNetMulti(n *onnx.Network) (*movenetMulti, error) {
+	m := n.Model
 	s := &movenetMulti{view: viewOf(n), points: len(m.Points.Names)}
 	_, s.shape = movenetShapes(s.points)
-	err := m.knownOptions("score")
+	err := m.KnownOptions("score")
 	if err == nil {
-		s.minScore, err = m.number("score", 0.25, 0, 1)
+		s.minScore, err = m.Number("score", 0.25, 0, 1)
 	}
 	if err != nil {
-		return nil, m.badManifest(err)
+		return nil, m.BadManifest(err)
 	}
 	return s, nil
 }
@@ -162,15 +165,15 @@ func newMoveNetMulti(n *network) (*movenetMulti, error) {
 // spot finds everyone in a frame with their points, best first. A row of the
 // output holds the points, then the box (top, left, bottom, right) and its score.
 func (s *movenetMulti) spot(pic picture.Picture, into []picture.Person) ([]picture.Person, error) {
-	place := letterbox(pic, s.fill.width, s.fill.height, true)
-	width, height := float64(s.fill.width), float64(s.fill.height)
+	place := fit.Letterbox(pic, s.fill.Width, s.fill.Height, true)
+	width, height := float64(s.fill.Width), float64(s.fill.Height)
 	people := into[:0]
-	err := s.look(pic, place, func(out []tensor) error {
-		if !fits(out[0].shape, s.shape) {
-			return s.network.model.mismatch("its output has the shape %v, want [1 n %d]", out[0].shape, s.shape[2])
+	err := s.look(pic, place, func(out []onnx.Tensor) error {
+		if !onnx.Fits(out[0].Shape, s.shape) {
+			return s.network.Model.Mismatch("its output has the shape %v, want [1 n %d]", out[0].Shape, s.shape[2])
 		}
 		columns := int(s.shape[2])
-		for row := range slices.Chunk(out[0].data, columns) {
+		for row := range slices.Chunk(out[0].Data, columns) {
 			box := row[3*s.points:]
 			score := float64(box[4])
 			if score < s.minScore {
@@ -178,7 +181,7 @@ func (s *movenetMulti) spot(pic picture.Picture, into []picture.Person) ([]pictu
 			}
 			left, top := float64(box[1])*width, float64(box[0])*height
 			area := picture.Rect{X: left, Y: top, W: float64(box[3])*width - left, H: float64(box[2])*height - top}
-			people = another(people, picture.Detection{Box: place.back(area, pic), Score: score}, s.points)
+			people = another(people, picture.Detection{Box: place.Back(area, pic), Score: score}, s.points)
 			s.relative(row, place, people[len(people)-1].Points)
 		}
 		sortByScore(people)

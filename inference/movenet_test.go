@@ -8,6 +8,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
@@ -16,9 +19,9 @@ var aboutEqualPeople = cmp.Options{
 	cmp.AllowUnexported(picture.Person{}, picture.Detection{}, picture.Rect{}, picture.Keypoint{}), cmpopts.EquateApprox(0, 1e-4), cmpopts.EquateEmpty(),
 }
 
-func movenetModel(t *testing.T, kind, rest string) Model {
+func movenetModel(t *testing.T, kind, rest string) models.Model {
 	t.Helper()
-	return modelOf(t, manifestOf("p", "pose", "movenet",
+	return inferencetest.ModelOf(t, inferencetest.ManifestOf("p", "pose", "movenet",
 		"input: {name: in, width: 256, height: 256, layout: nhwc, type: "+kind+", fit: letterbox-centre}\n"+rest))
 }
 
@@ -44,11 +47,11 @@ func TestMoveNetMultiFindsEveryone(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			var input []float32
 			shape := []int64{1, 6, 56}
-			n := fakeNetwork(t, movenetModel(t, kind, "keypoints: coco17\n"), &fakeSession{
-				outputs: []TensorInfo{{Name: "out", Type: "float32", Shape: shape}},
-				respond: func(in []float32) ([]tensor, error) {
+			n := inferencetest.FakeNetwork(t, movenetModel(t, kind, "keypoints: coco17\n"), &inferencetest.FakeSession{
+				Outputs: []onnx.TensorInfo{{Name: "out", Type: "float32", Shape: shape}},
+				Respond: func(in []float32) ([]onnx.Tensor, error) {
 					input = in
-					return []tensor{{name: "out", shape: shape, data: data}}, nil
+					return []onnx.Tensor{{Name: "out", Shape: shape, Data: data}}, nil
 				},
 			})
 			one, several, err := newMoveNet(n)
@@ -76,7 +79,7 @@ func TestMoveNetMultiFindsEveryone(t *testing.T) {
 }
 
 func TestMoveNetLooksAtTheWholeFrame(t *testing.T) {
-	n := networkOf(t, movenetModel(t, "int32", "keypoints: coco17\n"), []int64{1, 1, 17, 3}, nil)
+	n := inferencetest.NetworkOf(t, movenetModel(t, "int32", "keypoints: coco17\n"), []int64{1, 1, 17, 3}, nil)
 	one, _, err := newMoveNet(n)
 	if err != nil {
 		t.Fatal(err)
@@ -120,9 +123,9 @@ func TestMoveNetLooksAtTheWholeFrame(t *testing.T) {
 func TestWholeNumbers(t *testing.T) {
 	values := []float32{0, 0.99, 1, 254.99998, 255, 127.5}
 	ints, bytes := make([]int32, 6), make([]uint8, 6)
-	wholeNumbers(values, ints)
-	wholeNumbers(values, bytes)
-	wholeNumbers(values, []int32(nil))
+	onnx.WholeNumbers(values, ints)
+	onnx.WholeNumbers(values, bytes)
+	onnx.WholeNumbers(values, []int32(nil))
 	if diff := cmp.Diff([]int32{0, 0, 1, 255, 255, 127}, ints); diff != "" {
 		t.Error(diff)
 	}
@@ -156,13 +159,13 @@ func TestPoseFamiliesRefuse(t *testing.T) {
 		{"yolo-pose with a score of words", "yolo-pose", boxed, "keypoints: [a]\noptions: {score: high}", [][]int64{{1, 8, 84}}, "options.score"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := &fakeSession{}
+			s := &inferencetest.FakeSession{}
 			for _, shape := range c.shapes {
-				s.outputs = append(s.outputs, TensorInfo{Name: "out", Type: "float32", Shape: shape})
+				s.Outputs = append(s.Outputs, onnx.TensorInfo{Name: "out", Type: "float32", Shape: shape})
 			}
-			m := modelOf(t, manifestOf("p", "pose", c.family, "input: {name: in, "+c.input+"}\n"+c.rest+"\n"))
-			_, err := newSkills(TaskPose, fakeNetwork(t, m, s))
-			wantKind(t, err, job.ModelMissing)
+			m := inferencetest.ModelOf(t, inferencetest.ManifestOf("p", "pose", c.family, "input: {name: in, "+c.input+"}\n"+c.rest+"\n"))
+			_, err := newSkills(models.TaskPose, inferencetest.FakeNetwork(t, m, s))
+			inferencetest.WantKind(t, err, job.ModelMissing)
 			if !strings.Contains(err.Error(), c.says) {
 				t.Errorf("the error %q does not say %q", err, c.says)
 			}

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -14,7 +17,7 @@ func copyModel(t *testing.T, name string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	for _, ext := range []string{".onnx", ".yaml"} {
-		data, err := os.ReadFile(testdata(t, "models", name+ext))
+		data, err := os.ReadFile(inferencetest.Testdata(t, "models", name+ext))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -27,8 +30,8 @@ func copyModel(t *testing.T, name string) (dir string) {
 
 func TestFilesAreVerified(t *testing.T) {
 	dir := copyModel(t, "selfie_segmentation")
-	r := openRuntime(t)
-	choice, err := load(t, dir).Choose([]string{TaskMatte}, nil)
+	r := inferencetest.OpenRuntime(t)
+	choice, err := inferencetest.Load(t, dir).Choose([]string{models.TaskMatte}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +40,7 @@ func TestFilesAreVerified(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if used := a.Used(); len(used) != 1 || used[0].Provider != ProviderCPU || used[0].Name != "selfie-256" {
+		if used := a.Used(); len(used) != 1 || used[0].Provider != onnx.ProviderCPU || used[0].Name != "selfie-256" {
 			t.Errorf("used are %+v", used)
 		}
 	}
@@ -50,51 +53,51 @@ func TestFilesAreVerified(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = NewAnalyser(r, choice)
-	wantKind(t, err, job.ModelMissing)
+	inferencetest.WantKind(t, err, job.ModelMissing)
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
 	_, err = NewAnalyser(r, choice)
-	wantKind(t, err, job.ModelMissing)
+	inferencetest.WantKind(t, err, job.ModelMissing)
 }
 
 func TestModelThatIsNoGraphOrAnother(t *testing.T) {
-	r := openRuntime(t)
+	r := inferencetest.OpenRuntime(t)
 	dir := t.TempDir()
-	m := newModel(modelOf(t, manifestOf("m", "matte", "matte", matteInput)).Manifest, os.DirFS(dir), "m.onnx")
+	m := models.New(inferencetest.ModelOf(t, inferencetest.ManifestOf("m", "matte", "matte", inferencetest.MatteInput)).Manifest, os.DirFS(dir), "m.onnx")
 	// The SHA-256 of the bytes "x", and of a real model under a manifest that does not describe it.
 	m.SHA256 = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
 	if err := os.WriteFile(filepath.Join(dir, m.File), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := NewAnalyser(r, Choice{Matte: &m, WantMatte: true})
-	if typed := wantKind(t, err, job.ModelMissing); !strings.Contains(typed.Finding, "no ONNX file") {
+	_, err := NewAnalyser(r, models.Choice{Matte: &m, WantMatte: true})
+	if typed := inferencetest.WantKind(t, err, job.ModelMissing); !strings.Contains(typed.Finding, "no ONNX file") {
 		t.Errorf("got %v", err)
 	}
-	selfie, err := load(t, testdata(t, "models")).Find("selfie-256")
+	selfie, err := inferencetest.Load(t, inferencetest.Testdata(t, "models")).Find("selfie-256")
 	if err != nil {
 		t.Fatal(err)
 	}
 	selfie.Input.Name = "picture"
-	_, err = NewAnalyser(r, Choice{Matte: &selfie, WantMatte: true})
-	if typed := wantKind(t, err, job.ModelMissing); !strings.Contains(typed.Finding, `"picture"`) {
+	_, err = NewAnalyser(r, models.Choice{Matte: &selfie, WantMatte: true})
+	if typed := inferencetest.WantKind(t, err, job.ModelMissing); !strings.Contains(typed.Finding, `"picture"`) {
 		t.Errorf("got %v", err)
 	}
-	unsupported, err := load(t, testdata(t, "models")).Find("movenet-lightning")
+	unsupported, err := inferencetest.Load(t, inferencetest.Testdata(t, "models")).Find("movenet-lightning")
 	if err != nil {
 		t.Fatal(err)
 	}
 	unsupported.Family = "telepathy"
-	_, err = NewAnalyser(r, Choice{Pose: &unsupported})
-	wantKind(t, err, job.ModelMissing)
+	_, err = NewAnalyser(r, models.Choice{Pose: &unsupported})
+	inferencetest.WantKind(t, err, job.ModelMissing)
 }
 
 func TestClosedRuntimeGivesNoSession(t *testing.T) {
-	choice, err := load(t, testdata(t, "models")).Choose([]string{TaskMatte}, map[string]string{TaskMatte: "selfie-256"})
+	choice, err := inferencetest.Load(t, inferencetest.Testdata(t, "models")).Choose([]string{models.TaskMatte}, map[string]string{models.TaskMatte: "selfie-256"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := openRuntime(t)
+	r := inferencetest.OpenRuntime(t)
 	if _, err := NewAnalyser(r, choice); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
@@ -139,7 +141,7 @@ func TestModelThatFollowsByItself(t *testing.T) {
 
 func TestPoseFamiliesOnTheDance(t *testing.T) {
 	v, all, truth := danced(t, 40)
-	r := openRuntime(t)
+	r := inferencetest.OpenRuntime(t)
 	for name, c := range map[string]struct {
 		frames int     // as many as do not take too long
 		median float64 // px; the truth is MoveNet's own
@@ -151,7 +153,7 @@ func TestPoseFamiliesOnTheDance(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			frames := all[:c.frames]
-			a := analyserOf(t, r, []string{TaskPose}, map[string]string{TaskPose: name, TaskDetect: "yolox-nano"})
+			a := analyserOf(t, r, []string{models.TaskPose}, map[string]string{models.TaskPose: name, models.TaskDetect: "yolox-nano"})
 			var first []byte
 			for _, parallel := range []int{1, 4} {
 				v.Parallel = parallel

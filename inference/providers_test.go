@@ -8,14 +8,17 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
 
 // onGPU opens a provider of a GPU, or skips the test.
-func onGPU(t *testing.T, provider string) *Runtime {
+func onGPU(t *testing.T, provider string) *onnx.Runtime {
 	t.Helper()
-	r, err := Open(Config{Provider: provider, RequireGPU: true, Library: os.Getenv("MOTIONMILL_ORT_LIBRARY")})
+	r, err := onnx.Open(onnx.Config{Provider: provider, RequireGPU: true, Library: os.Getenv("MOTIONMILL_ORT_LIBRARY")})
 	if kind := job.KindOf(err); kind == job.GPUUnavailable || kind == job.ModelMissing {
 		t.Skipf("there is no GPU to test with: %v", err)
 	}
@@ -36,17 +39,17 @@ func TestModelsOnTheGPU(t *testing.T) {
 	got := make(chan os.Signal, 1)
 	signal.Notify(got, syscall.SIGTERM)
 	defer signal.Stop(got)
-	for _, provider := range []string{ProviderCUDA, ProviderTensorRT} {
+	for _, provider := range []string{onnx.ProviderCUDA, onnx.ProviderTensorRT} {
 		t.Run(provider, func(t *testing.T) {
-			r, cpu := onGPU(t, provider), openRuntime(t)
+			r, cpu := onGPU(t, provider), inferencetest.OpenRuntime(t)
 			for _, name := range []string{"half-matte", "half-matte-open"} {
-				m, err := load(t, filepath.Join("testdata", "generic")).Find(name)
+				m, err := inferencetest.Load(t, inferencetest.HandMade(t, "generic")).Find(name)
 				if err != nil {
 					t.Fatal(err)
 				}
 				compareMattes(t, r, cpu, m, provider)
 			}
-			selfie, err := load(t, testdata(t, "models")).Find("selfie-256")
+			selfie, err := inferencetest.Load(t, inferencetest.Testdata(t, "models")).Find("selfie-256")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -60,19 +63,19 @@ func TestModelsOnTheGPU(t *testing.T) {
 				t.Fatal(err)
 			}
 			// The folders below are named for the GPU and for the versions.
-			if engines, err := filepath.Glob(filepath.Join(cache, "motionmill", "tensorrt", selfie.SHA256[:16], "*", "*", "*.engine")); provider == ProviderTensorRT && (err != nil || len(engines) == 0) {
+			if engines, err := filepath.Glob(filepath.Join(cache, "motionmill", "tensorrt", selfie.SHA256[:16], "*", "*", "*.engine")); provider == onnx.ProviderTensorRT && (err != nil || len(engines) == 0) {
 				t.Errorf("no engine was kept: %v", err)
 			}
 		})
 	}
 }
 
-func compareMattes(t *testing.T, r, cpu *Runtime, m Model, provider string) {
+func compareMattes(t *testing.T, r, cpu *onnx.Runtime, m models.Model, provider string) {
 	t.Helper()
-	frame := picture.Picture{Pix: discFrame(320, 240), Width: 320, Height: 240}
+	frame := picture.Picture{Pix: inferencetest.DiscFrame(320, 240), Width: 320, Height: 240}
 	var mattes [2][]byte
-	for i, on := range []*Runtime{r, cpu} {
-		a, err := NewAnalyser(on, Choice{Matte: &m, WantMatte: true})
+	for i, on := range []*onnx.Runtime{r, cpu} {
+		a, err := NewAnalyser(on, models.Choice{Matte: &m, WantMatte: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,18 +96,18 @@ func compareMattes(t *testing.T, r, cpu *Runtime, m Model, provider string) {
 // TestModelsOfFloat16 runs a matte of float16 through the families' own way,
 // with a shape that is fixed and with one that only a run tells.
 func TestModelsOfFloat16(t *testing.T) {
-	r := openRuntime(t)
+	r := inferencetest.OpenRuntime(t)
 	for _, name := range []string{"half-matte", "half-matte-open"} {
-		m, err := load(t, filepath.Join("testdata", "generic")).Find(name)
+		m, err := inferencetest.Load(t, inferencetest.HandMade(t, "generic")).Find(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		a, err := NewAnalyser(r, Choice{Matte: &m, WantMatte: true})
+		a, err := NewAnalyser(r, models.Choice{Matte: &m, WantMatte: true})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, blue := range []byte{204, 51} { // The second run has the memory of the first.
-			matte, w, h, err := a.CutOut(ofColour(64, 48, [3]byte{9, 9, blue}))
+			matte, w, h, err := a.CutOut(inferencetest.OfColour(64, 48, [3]byte{9, 9, blue}))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -6,12 +6,16 @@ import (
 	"math"
 	"slices"
 	"testing"
+
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 )
 
 // analyserOf opens an analyser of models of the test data.
-func analyserOf(tb testing.TB, r *Runtime, tasks []string, names map[string]string) *Analyser {
+func analyserOf(tb testing.TB, r *onnx.Runtime, tasks []string, names map[string]string) *Analyser {
 	tb.Helper()
-	catalogue, err := LoadCatalogue([]string{testdata(tb, "models")}, nil)
+	catalogue, err := models.LoadCatalogue([]string{inferencetest.Testdata(tb, "models")}, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -27,7 +31,7 @@ func analyserOf(tb testing.TB, r *Runtime, tasks []string, names map[string]stri
 }
 
 func realNames() map[string]string {
-	return map[string]string{TaskDetect: "yolox-nano", TaskPose: "tinypose-256x192", TaskMatte: "selfie-256"}
+	return map[string]string{models.TaskDetect: "yolox-nano", models.TaskPose: "tinypose-256x192", models.TaskMatte: "selfie-256"}
 }
 
 // analyse runs frames through a at a rate in frames a second.
@@ -73,7 +77,7 @@ func distances(results []Result, truth [][][3]float64, points func(Person) [][3]
 // danced is the dance as a video.
 func danced(tb testing.TB, limit int) (Video, [][]byte, [][][3]float64) {
 	tb.Helper()
-	pictures, points := dance(tb, limit)
+	pictures, points := inferencetest.Dance(tb, limit)
 	frames := make([][]byte, len(pictures))
 	for i, p := range pictures {
 		frames[i] = p.Pix

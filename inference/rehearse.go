@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
@@ -13,7 +15,7 @@ import (
 type scored interface {
 	// topScore is the highest score of anything in the outputs; ok is false where
 	// these list only what was found.
-	topScore(out []tensor) (score float32, ok bool)
+	topScore(out []onnx.Tensor) (score float32, ok bool)
 }
 
 // probable is the most that a probability can be; those of eight bits
@@ -23,14 +25,14 @@ const probable = 1.1
 // rehearse runs a network's family over a drawn person and over black, once
 // for each manifest, so that a model whose answers do not fit is known before
 // the first frame of a job. It also warms the model up.
-func rehearse(task string, n *network) error {
-	return n.once(fmt.Sprint(task, n.model.Manifest), func() error { return try(task, n) })
+func rehearse(task string, n *onnx.Network) error {
+	return n.Once(fmt.Sprint(task, n.Model.Manifest), func() error { return try(task, n) })
 }
 
-func try(task string, n *network) error {
+func try(task string, n *onnx.Network) error {
 	peak, told := float32(0), false
 	var trial skills
-	watched := n.watched(func(out []tensor) {
+	watched := n.Watched(func(out []onnx.Tensor) {
 		if family, ok := trial.family().(scored); ok {
 			if p, ok := family.topScore(out); ok {
 				peak, told = max(peak, p), true
@@ -42,15 +44,15 @@ func try(task string, n *network) error {
 		return err
 	}
 	for _, pic := range []picture.Picture{drawnPerson(), blackPicture()} {
-		if err := trial.see(pic, len(n.model.Points.Names)); err != nil {
-			return n.model.badAnswer(err)
+		if err := trial.see(pic, len(n.Model.Points.Names)); err != nil {
+			return n.Model.BadAnswer(err)
 		}
 	}
 	switch {
 	case told && peak == 0:
-		return deadModel(n.model)
-	case told && peak > probable && !slices.Contains([]string{"heatmap", "simcc"}, n.model.Family):
-		return n.model.mismatch("its scores reach %v, and 1 is the most that family %s gives: the layout of its output is another, or its export lacks the last step", peak, n.model.Family)
+		return deadModel(n.Model)
+	case told && peak > probable && !slices.Contains([]string{"heatmap", "simcc"}, n.Model.Family):
+		return n.Model.Mismatch("its scores reach %v, and 1 is the most that family %s gives: the layout of its output is another, or its export lacks the last step", peak, n.Model.Family)
 	}
 	return nil
 }
@@ -81,7 +83,7 @@ func (s skills) see(pic picture.Picture, points int) (err error) {
 	return err
 }
 
-func deadModel(m Model) error {
+func deadModel(m models.Model) error {
 	return job.Fail(job.ModelMissing, "try model "+m.Name, m.Path,
 		"every score that it gives is 0, whatever the picture: it would never find anybody",
 		"Export it anew; in eight-bit exports, scores that share a scale with pixels are lost: keep the last layers in floating point", nil)

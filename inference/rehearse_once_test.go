@@ -3,21 +3,25 @@ package inference
 import (
 	"slices"
 	"testing"
+
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 )
 
 // TestModelsAreTriedOnce wants a second job not to wait for a trial.
 func TestModelsAreTriedOnce(t *testing.T) {
-	s := &fakeSession{
-		outputs: []TensorInfo{{"out", "float32", []int64{1, 1, 64, 64}}},
+	s := &inferencetest.FakeSession{
+		Outputs: []onnx.TensorInfo{{Name: "out", Type: "float32", Shape: []int64{1, 1, 64, 64}}},
 	}
 	runs := 0
-	s.respond = func([]float32) ([]tensor, error) {
+	s.Respond = func([]float32) ([]onnx.Tensor, error) {
 		runs++
-		return []tensor{{"out", []int64{1, 1, 64, 64}, slices.Repeat([]float32{1}, 64*64)}}, nil
+		return []onnx.Tensor{{Name: "out", Shape: []int64{1, 1, 64, 64}, Data: slices.Repeat([]float32{1}, 64*64)}}, nil
 	}
-	n := fakeNetwork(t, modelOf(t, manifestOf("m", "matte", "matte", "input: {name: in, width: 64, height: 64, fit: letterbox-centre}\n")), s)
+	n := inferencetest.FakeNetwork(t, inferencetest.ModelOf(t, inferencetest.ManifestOf("m", "matte", "matte", "input: {name: in, width: 64, height: 64, fit: letterbox-centre}\n")), s)
 	for range 3 {
-		if err := rehearse(TaskMatte, n.as(n.model)); err != nil {
+		if err := rehearse(models.TaskMatte, n.As(n.Model)); err != nil {
 			t.Fatal(err)
 		}
 	}

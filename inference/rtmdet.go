@@ -3,6 +3,8 @@ package inference
 import (
 	"math"
 
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
@@ -22,25 +24,25 @@ type rtmdet struct {
 	labels   int // which output holds their classes
 }
 
-func newRTMDet(n *network) (*rtmdet, error) {
-	m := n.model
+func newRTMDet(n *onnx.Network) (*rtmdet, error) {
+	m := n.Model
 	d := &rtmdet{view: viewOf(n), boxes: -1, labels: -1}
-	if m.Input.Fit != FitLetterboxTopLeft {
-		return nil, m.badManifest(wrongField("input.fit", "is %q, the family rtmdet needs %q", m.Input.Fit, FitLetterboxTopLeft))
+	if m.Input.Fit != models.FitLetterboxTopLeft {
+		return nil, m.BadManifest(models.WrongField("input.fit", "is %q, the family rtmdet needs %q", m.Input.Fit, models.FitLetterboxTopLeft))
 	}
 	var err error
-	if d.person, err = m.personClass(); err != nil {
+	if d.person, err = m.PersonClass(); err != nil {
 		return nil, err
 	}
-	if d.minScore, d.maxIoU, err = m.thresholds(0.3, 0.6); err != nil {
+	if d.minScore, d.maxIoU, err = m.Thresholds(0.3, 0.6); err != nil {
 		return nil, err
 	}
-	_, outputs := n.info()
+	_, outputs := n.Info()
 	for i, o := range outputs {
 		switch {
-		case d.boxes < 0 && o.Type == "float32" && fits(o.Shape, []int64{1, -1, 5}):
+		case d.boxes < 0 && o.Type == "float32" && onnx.Fits(o.Shape, []int64{1, -1, 5}):
 			d.boxes = i
-		case d.labels < 0 && (o.Type == "int64" || o.Type == "int32") && fits(o.Shape, []int64{1, -1}):
+		case d.labels < 0 && (o.Type == "int64" || o.Type == "int32") && onnx.Fits(o.Shape, []int64{1, -1}):
 			d.labels = i
 		}
 	}
@@ -54,7 +56,7 @@ func newRTMDet(n *network) (*rtmdet, error) {
 		}
 	}
 	if d.raw = d.isHead(shapes); !d.raw {
-		return nil, m.mismatch("the graph's outputs are %v, the family rtmdet with %d classes gives float32[1 n 5] and int64[1 n], or for the strides 8, 16, 32 float32[1 %d h w] and then float32[1 4 h w]",
+		return nil, m.Mismatch("the graph's outputs are %v, the family rtmdet with %d classes gives float32[1 n 5] and int64[1 n], or for the strides 8, 16, 32 float32[1 %d h w] and then float32[1 4 h w]",
 			outputs, len(m.Classes), len(m.Classes))
 	}
 	return d, nil
@@ -66,11 +68,11 @@ func (d *rtmdet) isHead(shapes [][]int64) bool {
 		return false
 	}
 	for i, shape := range shapes {
-		channels, s := len(d.network.model.Classes), strides[i%len(strides)]
+		channels, s := len(d.network.Model.Classes), strides[i%len(strides)]
 		if i >= len(strides) {
 			channels = 4
 		}
-		if !fits(shape, []int64{1, int64(channels), int64(d.fill.height / s), int64(d.fill.width / s)}) {
+		if !onnx.Fits(shape, []int64{1, int64(channels), int64(d.fill.Height / s), int64(d.fill.Width / s)}) {
 			return false
 		}
 	}
@@ -83,7 +85,7 @@ func (d *rtmdet) detect(pic picture.Picture) ([]picture.Detection, error) {
 }
 
 // read puts the people in the outputs, best first, into the worktop's candidates.
-func (d *rtmdet) read(w *worktop, out []tensor) (err error) {
+func (d *rtmdet) read(w *worktop, out []onnx.Tensor) (err error) {
 	if w.candidates = w.candidates[:0]; d.raw {
 		w.candidates, err = d.readHead(out, w)
 	} else {
@@ -92,12 +94,12 @@ func (d *rtmdet) read(w *worktop, out []tensor) (err error) {
 	return err
 }
 
-func (d *rtmdet) readRows(boxes, labels tensor, found []candidate) ([]candidate, error) {
-	if !fits(boxes.shape, []int64{1, -1, 5}) || int64(len(labels.data)) != boxes.shape[1] {
-		return found, d.network.model.mismatch("its outputs have the shapes %v and %v, want [1 n 5] and [1 n]", boxes.shape, labels.shape)
+func (d *rtmdet) readRows(boxes, labels onnx.Tensor, found []candidate) ([]candidate, error) {
+	if !onnx.Fits(boxes.Shape, []int64{1, -1, 5}) || int64(len(labels.Data)) != boxes.Shape[1] {
+		return found, d.network.Model.Mismatch("its outputs have the shapes %v and %v, want [1 n 5] and [1 n]", boxes.Shape, labels.Shape)
 	}
-	for i, label := range labels.data {
-		b := boxes.data[5*i : 5*i+5]
+	for i, label := range labels.Data {
+		b := boxes.Data[5*i : 5*i+5]
 		if int(label) != d.person || float64(b[4]) < d.minScore {
 			continue
 		}
@@ -110,20 +112,20 @@ func (d *rtmdet) readRows(boxes, labels tensor, found []candidate) ([]candidate,
 
 // readHead reads the maps. After MMDetection, models/dense_heads/rtmdet_head.py: the score is
 // the sigmoid of the logit, and a cell's point its upper left corner.
-func (d *rtmdet) readHead(out []tensor, w *worktop) ([]candidate, error) {
+func (d *rtmdet) readHead(out []onnx.Tensor, w *worktop) ([]candidate, error) {
 	w.shapes = w.shapes[:0]
 	for _, t := range out {
-		w.shapes = append(w.shapes, t.shape)
+		w.shapes = append(w.shapes, t.Shape)
 	}
 	found := w.candidates
 	if !d.isHead(w.shapes) {
-		return found, d.network.model.mismatch("its outputs have the shapes %v, which are not those of the manifest's width, height and classes", w.shapes)
+		return found, d.network.Model.Mismatch("its outputs have the shapes %v, which are not those of the manifest's width, height and classes", w.shapes)
 	}
 	least := float32(math.Log(d.minScore / (1 - d.minScore)))
 	for i, stride := range strides {
-		across := d.fill.width / stride
-		cells := across * (d.fill.height / stride)
-		logits, ways := out[i].data, out[i+len(strides)].data
+		across := d.fill.Width / stride
+		cells := across * (d.fill.Height / stride)
+		logits, ways := out[i].Data, out[i+len(strides)].Data
 		for at, logit := range logits[d.person*cells : (d.person+1)*cells] {
 			if logit < least || !d.winner(logits, cells, at, logit) {
 				continue
@@ -139,7 +141,7 @@ func (d *rtmdet) readHead(out []tensor, w *worktop) ([]candidate, error) {
 
 // winner tells whether no class has a higher logit in a cell than a person.
 func (d *rtmdet) winner(logits []float32, cells, at int, logit float32) bool {
-	for c := range d.network.model.Classes {
+	for c := range d.network.Model.Classes {
 		if logits[c*cells+at] > logit {
 			return false
 		}

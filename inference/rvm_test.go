@@ -8,20 +8,23 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
 
 // recurrentAnalyser runs the hand-made model of testdata/recurrent, whose
 // answer depends on everything that it was handed on.
-func recurrentAnalyser(t *testing.T, r *Runtime, options map[string]any) *Analyser {
+func recurrentAnalyser(t *testing.T, r *onnx.Runtime, options map[string]any) *Analyser {
 	t.Helper()
-	m, err := load(t, filepath.Join("testdata", "recurrent")).Find("recurrent")
+	m, err := inferencetest.Load(t, inferencetest.HandMade(t, "recurrent")).Find("recurrent")
 	if err != nil {
 		t.Fatal(err)
 	}
 	m.Options = options
-	a, err := NewAnalyser(r, Choice{Matte: &m, WantMatte: true})
+	a, err := NewAnalyser(r, models.Choice{Matte: &m, WantMatte: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +37,7 @@ const recurrentWidth, recurrentHeight = 32, 24
 func recurrentFrames(count int, seed byte) [][]byte {
 	frames := make([][]byte, count)
 	for i := range frames {
-		pic := noise(recurrentWidth, recurrentHeight)
+		pic := inferencetest.Noise(recurrentWidth, recurrentHeight)
 		for k := range pic.Pix {
 			pic.Pix[k] = byte((int(pic.Pix[k]) + int(seed)*31) * (1 + (i*7+int(seed))%5) / 5)
 		}
@@ -100,42 +103,42 @@ func mattesOf(t *testing.T, a *Analyser, frames [][]byte, parallel int, way Matt
 }
 
 func TestRVMRemembersAVideoInOrder(t *testing.T) {
-	a := recurrentAnalyser(t, openRuntime(t), nil)
+	a := recurrentAnalyser(t, inferencetest.OpenRuntime(t), nil)
 	frames := recurrentFrames(16, 1)
 	want := remembered(frames, 1) // All of a picture so small.
 	for _, parallel := range []int{1, 2, 5} {
 		// Again and again: each video begins with nothing.
-		sameMattes(t, "parallel "+itoa(parallel), mattesOf(t, a, frames, parallel, Matting{}), want)
+		sameMattes(t, "parallel "+inferencetest.Itoa(parallel), mattesOf(t, a, frames, parallel, Matting{}), want)
 	}
 }
 
 func TestRVMKeepsVideosApart(t *testing.T) {
-	a := recurrentAnalyser(t, openRuntime(t), nil)
+	a := recurrentAnalyser(t, inferencetest.OpenRuntime(t), nil)
 	var group sync.WaitGroup
 	for seed := range byte(4) {
 		group.Go(func() {
 			frames := recurrentFrames(16, seed)
-			sameMattes(t, "video "+itoa(int(seed)), mattesOf(t, a, frames, 3, Matting{}), remembered(frames, 1))
+			sameMattes(t, "video "+inferencetest.Itoa(int(seed)), mattesOf(t, a, frames, 3, Matting{}), remembered(frames, 1))
 		})
 	}
 	group.Wait()
 }
 
 func TestRVMTellsTheRatioAndKnowsStills(t *testing.T) {
-	a := recurrentAnalyser(t, openRuntime(t), nil)
+	a := recurrentAnalyser(t, inferencetest.OpenRuntime(t), nil)
 	frames := recurrentFrames(1, 3)
 	matte, w, h, err := a.CutOut(picture.Picture{Pix: frames[0], Width: recurrentWidth, Height: recurrentHeight})
 	if err != nil || w != recurrentWidth || h != recurrentHeight {
 		t.Fatalf("%dx%d, error %v", w, h, err)
 	}
 	sameMattes(t, "still", [][]byte{matte}, remembered(frames, 1))
-	a = recurrentAnalyser(t, openRuntime(t), map[string]any{"downsample_ratio": 0.25})
+	a = recurrentAnalyser(t, inferencetest.OpenRuntime(t), map[string]any{"downsample_ratio": 0.25})
 	sameMattes(t, "ratio 0.25", mattesOf(t, a, recurrentFrames(6, 3), 2, Matting{}), remembered(recurrentFrames(6, 3), 0.25))
 }
 
 // A video that is cut off must give back what it remembered.
 func TestRVMStopsInTheMiddle(t *testing.T) {
-	a := recurrentAnalyser(t, openRuntime(t), nil)
+	a := recurrentAnalyser(t, inferencetest.OpenRuntime(t), nil)
 	frames := recurrentFrames(8, 2)
 	v := Video{Width: 32, Height: 24, FrameWidth: 32, FrameHeight: 24, Parallel: 3}
 	i := -1
@@ -151,59 +154,61 @@ func TestRVMStopsInTheMiddle(t *testing.T) {
 		}
 		return nil
 	})
-	wantKind(t, err, job.Storage)
+	inferencetest.WantKind(t, err, job.Storage)
 	sameMattes(t, "the next video", mattesOf(t, a, frames, 2, Matting{}), remembered(frames, 1))
 }
 
 // remembering counts the runners that remember and those that were closed.
-type remembering struct{ *fakeSession }
+type remembering struct{ *inferencetest.FakeSession }
 
-func (s remembering) NewRecurrent(r recurrence) (runner, error) { return s.NewRunner(r.input, r.shape) }
+func (s remembering) NewRecurrent(r onnx.Recurrence) (onnx.Runner, error) {
+	return s.NewRunner(r.Input, r.Shape)
+}
 
 func TestRVMFreesWhatItRemembers(t *testing.T) {
 	failing := false
-	pha := tensor{name: "pha", shape: []int64{1, 1, 24, 32}, data: make([]float32, 24*32)}
-	s := &fakeSession{respond: func([]float32) ([]tensor, error) {
+	pha := onnx.Tensor{Name: "pha", Shape: []int64{1, 1, 24, 32}, Data: make([]float32, 24*32)}
+	s := &inferencetest.FakeSession{Respond: func([]float32) ([]onnx.Tensor, error) {
 		if failing {
 			return nil, io.ErrUnexpectedEOF
 		}
-		return []tensor{pha}, nil
+		return []onnx.Tensor{pha}, nil
 	}}
-	s.inputs = []TensorInfo{{Name: "src", Type: "float32", Shape: []int64{1, 3, 24, 32}}}
-	s.outputs = []TensorInfo{{Name: "pha", Type: "float32", Shape: pha.shape}}
+	s.Inputs = []onnx.TensorInfo{{Name: "src", Type: "float32", Shape: []int64{1, 3, 24, 32}}}
+	s.Outputs = []onnx.TensorInfo{{Name: "pha", Type: "float32", Shape: pha.Shape}}
 	for _, i := range []string{"1", "2", "3", "4"} {
 		open := []int64{-1, -1, -1, -1}
-		s.inputs = append(s.inputs, TensorInfo{Name: "r" + i + "i", Type: "float32", Shape: open})
-		s.outputs = append(s.outputs, TensorInfo{Name: "r" + i + "o", Type: "float32", Shape: open})
+		s.Inputs = append(s.Inputs, onnx.TensorInfo{Name: "r" + i + "i", Type: "float32", Shape: open})
+		s.Outputs = append(s.Outputs, onnx.TensorInfo{Name: "r" + i + "o", Type: "float32", Shape: open})
 	}
-	m := modelOf(t, manifestOf("m", "matte", "rvm", "input: {name: src, width: 32, height: 24, fit: stretch}\n"))
-	n, err := newNetwork(m, ProviderCPU, remembering{s})
+	m := inferencetest.ModelOf(t, inferencetest.ManifestOf("m", "matte", "rvm", "input: {name: src, width: 32, height: 24, fit: stretch}\n"))
+	n, err := onnx.NewNetwork(m, onnx.ProviderCPU, remembering{s})
 	if err != nil {
 		t.Fatal(err)
 	}
-	able, err := newSkills(TaskMatte, n)
+	able, err := newSkills(models.TaskMatte, n)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &Analyser{choice: Choice{Matte: &m, WantMatte: true}, matte: able.matte}
+	a := &Analyser{choice: models.Choice{Matte: &m, WantMatte: true}, matte: able.matte}
 	for range 3 {
 		mattesOf(t, a, recurrentFrames(5, 1), 2, Matting{})
 	}
-	if s.runners != 3 || s.closed != 3 {
-		t.Errorf("3 videos made %d runners and closed %d", s.runners, s.closed)
+	if s.Runners != 3 || s.Closed != 3 {
+		t.Errorf("3 videos made %d runners and closed %d", s.Runners, s.Closed)
 	}
 	failing = true
 	v := Video{Width: 32, Height: 24, FrameWidth: 32, FrameHeight: 24}
 	_, err = a.Analyse(context.Background(), v, func([]byte) (int, float64, error) { return 0, 0, nil }, func(Result) error { return nil })
-	wantKind(t, err, job.Internal)
-	if s.runners != 4 || s.closed != 4 {
-		t.Errorf("after one that failed, %d runners were made and %d closed", s.runners, s.closed)
+	inferencetest.WantKind(t, err, job.Internal)
+	if s.Runners != 4 || s.Closed != 4 {
+		t.Errorf("after one that failed, %d runners were made and %d closed", s.Runners, s.Closed)
 	}
 }
 
 func TestDraftOfRVM(t *testing.T) {
-	r := openRuntime(t)
-	m, err := FileModel("testdata/recurrent/recurrent.onnx")
+	r := inferencetest.OpenRuntime(t)
+	m, err := models.FileModel(filepath.Join(inferencetest.HandMade(t, "recurrent"), "recurrent.onnx"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,10 +221,10 @@ func TestDraftOfRVM(t *testing.T) {
 		t.Fatalf("no draft of %v, %v", inputs, outputs)
 	}
 	drafted := m
-	if drafted.Manifest, err = ParseManifest([]byte(text)); err != nil {
+	if drafted.Manifest, err = models.ParseManifest([]byte(text)); err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}
-	a, err := NewAnalyser(r, Choice{Matte: &drafted, WantMatte: true})
+	a, err := NewAnalyser(r, models.Choice{Matte: &drafted, WantMatte: true})
 	if err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}

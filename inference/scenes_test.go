@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 
+	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
@@ -51,7 +52,7 @@ func (w walker) pose(id int, t float64) *body {
 
 // bodyLimbs are the lines of a body and their half widths, in heights.
 func bodyLimbs() (pairs [][2]int, widths []float64) {
-	pairs = coco17().Pairs
+	pairs = models.Coco17().Pairs
 	for _, p := range pairs {
 		width := 0.035
 		if p[0] >= 5 && p[0] <= 12 && p[1] >= 5 && p[1] <= 12 && (p[0]-5)%6 < 2 && (p[1]-5)%6 < 2 {
@@ -227,7 +228,7 @@ func (r *rendered) estimate(pic picture.Picture, box picture.Rect, points []pict
 
 // analyser uses the scene as detector and pose model.
 func (r *rendered) analyser() *Analyser {
-	return &Analyser{pose: r, detect: r, choice: Choice{Pose: &Model{Manifest: Manifest{Points: coco17()}}}}
+	return &Analyser{pose: r, detect: r, choice: models.Choice{Pose: &models.Model{Manifest: models.Manifest{Points: models.Coco17()}}}}
 }
 
 // truth is who is in each frame; who shows less than a quarter is hidden.

@@ -3,6 +3,9 @@ package inference
 import (
 	"testing"
 	"time"
+
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/models"
 )
 
 // meanOKS is how alike the people of two analyses of a video are, by COCO's
@@ -35,7 +38,7 @@ type seldom struct {
 
 func detectSeldom(tb testing.TB, limit int) (s seldom) {
 	v, all, _ := danced(tb, limit)
-	a := analyserOf(tb, openRuntime(tb), []string{TaskPose}, map[string]string{TaskDetect: "yolox-nano", TaskPose: "tinypose-256x192"})
+	a := analyserOf(tb, inferencetest.OpenRuntime(tb), []string{models.TaskPose}, map[string]string{models.TaskDetect: "yolox-nano", models.TaskPose: "tinypose-256x192"})
 	v.Parallel = 2
 	var results [2][]Result
 	var took [2]time.Duration

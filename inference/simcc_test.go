@@ -5,6 +5,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
@@ -13,21 +15,21 @@ func TestSimCCTellsRowsByName(t *testing.T) {
 	alongX, alongY := make([]float32, 2*128), make([]float32, 2*64)
 	alongX[32], alongY[48] = 0.9, 1.3     // a quarter across, three quarters down
 	alongX[128+64], alongY[64+10] = 1, -1 // nowhere along y: all others are 0
-	s := &fakeSession{
-		outputs: []TensorInfo{{"simcc_y", "float32", []int64{-1, 2, 64}}, {"simcc_x", "float32", []int64{-1, 2, 128}}},
-		respond: func([]float32) ([]tensor, error) {
-			return []tensor{{"simcc_y", []int64{1, 2, 64}, alongY}, {"simcc_x", []int64{1, 2, 128}, alongX}}, nil
+	s := &inferencetest.FakeSession{
+		Outputs: []onnx.TensorInfo{{Name: "simcc_y", Type: "float32", Shape: []int64{-1, 2, 64}}, {Name: "simcc_x", Type: "float32", Shape: []int64{-1, 2, 128}}},
+		Respond: func([]float32) ([]onnx.Tensor, error) {
+			return []onnx.Tensor{{Name: "simcc_y", Shape: []int64{1, 2, 64}, Data: alongY}, {Name: "simcc_x", Shape: []int64{1, 2, 128}, Data: alongX}}, nil
 		},
 	}
 	for options, score := range map[string]float64{"": 0.9, ", score: mean": 1} {
-		m := modelOf(t, manifestOf("p", "pose", "simcc",
+		m := inferencetest.ModelOf(t, inferencetest.ManifestOf("p", "pose", "simcc",
 			"input: {name: in, width: 64, height: 32, fit: affine}\nkeypoints: [a, b]\noptions: {box_scale: 1"+options+"}\n"))
-		p, err := newSimCC(fakeNetwork(t, m, s))
+		p, err := newSimCC(inferencetest.FakeNetwork(t, m, s))
 		if err != nil {
 			t.Fatal(err)
 		}
 		got := make([]picture.Keypoint, 2)
-		if err := p.estimate(noise(400, 400), picture.Rect{X: 100, Y: 40, W: 200, H: 100}, got); err != nil {
+		if err := p.estimate(inferencetest.Noise(400, 400), picture.Rect{X: 100, Y: 40, W: 200, H: 100}, got); err != nil {
 			t.Fatal(err)
 		}
 		want := []picture.Keypoint{{X: 150, Y: 115, Score: score}, {}}

@@ -1,6 +1,10 @@
 package inference
 
-import "github.com/motionmill/motionmill/inference/picture"
+import (
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
+	"github.com/motionmill/motionmill/inference/picture"
+)
 
 // poser finds the points of the person in a box of a frame.
 type poser interface {
@@ -56,8 +60,8 @@ type skills struct {
 
 // newSkills makes the family of a network, which checks that the graph is one of
 // it, for a task.
-func newSkills(task string, n *network) (s skills, err error) {
-	switch n.model.Family {
+func newSkills(task string, n *onnx.Network) (s skills, err error) {
+	switch n.Model.Family {
 	case "heatmap":
 		s.pose, err = newHeatmap(n)
 	case "simcc":
@@ -70,16 +74,16 @@ func newSkills(task string, n *network) (s skills, err error) {
 		s.detect, err = newYOLOX(n)
 	case "matte":
 		s.matte, err = newMatte(n)
-	case familyRVM:
+	case models.FamilyRVM:
 		s.matte, err = newRVM(n)
 	case "yolo":
 		s.detect, err = newYOLO(n)
 	case "rtmdet":
 		s.detect, err = newRTMDet(n)
 	case "yolo-seg":
-		err = s.addMasks(task, n, func(n *network) (masker, error) { return newYOLOSeg(n) })
+		err = s.addMasks(task, n, func(n *onnx.Network) (masker, error) { return newYOLOSeg(n) })
 	case "maskrcnn":
-		err = s.addMasks(task, n, func(n *network) (masker, error) { return newMaskRCNN(n) })
+		err = s.addMasks(task, n, func(n *onnx.Network) (masker, error) { return newMaskRCNN(n) })
 	}
 	return s, err
 }
@@ -91,12 +95,12 @@ type masker interface {
 }
 
 // addMasks gives a family that finds masks one of the tasks that it serves.
-func (s *skills) addMasks(task string, n *network, family func(*network) (masker, error)) error {
+func (s *skills) addMasks(task string, n *onnx.Network, family func(*onnx.Network) (masker, error)) error {
 	m, err := family(n)
 	switch {
 	case err != nil:
 		return err
-	case task == TaskDetect:
+	case task == models.TaskDetect:
 		s.detect = m
 	default:
 		s.matte = m
@@ -105,9 +109,9 @@ func (s *skills) addMasks(task string, n *network, family func(*network) (masker
 }
 
 // runOnce runs a network by itself, whatever its family.
-func runOnce(n *network) error {
-	if n.model.Family != familyRVM {
-		return n.runOnce()
+func runOnce(n *onnx.Network) error {
+	if n.Model.Family != models.FamilyRVM {
+		return n.RunOnce()
 	}
 	r, err := newRVM(n)
 	if err != nil {

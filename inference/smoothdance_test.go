@@ -3,6 +3,9 @@ package inference
 import (
 	"math/rand/v2"
 	"testing"
+
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/models"
 )
 
 // paths gives for each point its smoothed and raw place over the frames, x and
@@ -31,7 +34,7 @@ func paths(results []Result) (smoothed, raw [][]float64) {
 // frame of the video again and again with the noise of a camera.
 func TestSmoothOnTheDance(t *testing.T) {
 	v, all, _ := danced(t, danceFrames)
-	a := analyserOf(t, openRuntime(t), []string{TaskPose}, realNames())
+	a := analyserOf(t, inferencetest.OpenRuntime(t), []string{models.TaskPose}, realNames())
 	results, _ := analyse(t, a, v, all, 30)
 	smoothed, raw := paths(results)
 	if len(raw) < 10 {

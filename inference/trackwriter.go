@@ -8,6 +8,8 @@ import (
 	"io"
 	"math"
 	"strconv"
+
+	"github.com/motionmill/motionmill/inference/models"
 )
 
 // TrackSchema is the value of a pose track's schema field.
@@ -18,7 +20,7 @@ type TrackHeader struct {
 	Width, Height int // display px of the upright source
 	Keypoints     []string
 	Skeleton      [][2]int // pairs of indices into Keypoints
-	Models        []UsedModel
+	Models        []models.UsedModel
 }
 
 // TrackWriter writes a pose track (pose.json) frame by frame. The same results

@@ -7,13 +7,15 @@ import (
 	"math"
 	"strings"
 	"testing"
+
+	"github.com/motionmill/motionmill/inference/models"
 )
 
 func TestTrackWriterBytes(t *testing.T) {
 	var out bytes.Buffer
 	w := NewTrackWriter(&out, TrackHeader{
 		Width: 384, Height: 496, Keypoints: []string{"nose", "tail"}, Skeleton: [][2]int{{0, 1}},
-		Models: []UsedModel{{Name: "p", Task: "pose", Family: "heatmap", SHA256: "ab", Provider: "cpu"}},
+		Models: []models.UsedModel{{Name: "p", Task: "pose", Family: "heatmap", SHA256: "ab", Provider: "cpu"}},
 	})
 	results := []Result{
 		{Index: 0, Time: 0, People: nil},

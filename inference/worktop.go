@@ -1,11 +1,15 @@
 package inference
 
-import "github.com/motionmill/motionmill/inference/picture"
+import (
+	"github.com/motionmill/motionmill/inference/fit"
+	"github.com/motionmill/motionmill/inference/onnx"
+	"github.com/motionmill/motionmill/inference/picture"
+)
 
 // worktop is the memory that a family keeps beside a runner: for filling its
 // input and reading its outputs. It grows once and is then reused.
 type worktop struct {
-	scratch    scratch
+	scratch    fit.Scratch
 	candidates []candidate
 	shapes     [][]int64 // of the outputs
 	cells      []float32 // values of a mask's own cells
@@ -14,44 +18,44 @@ type worktop struct {
 }
 
 // worktopOf returns the worktop of a lane.
-func worktopOf(l *lane) *worktop {
-	w, ok := l.memory.(*worktop)
+func worktopOf(l *onnx.Lane) *worktop {
+	w, ok := l.Memory.(*worktop)
 	if !ok {
 		w = &worktop{}
-		l.memory = w
+		l.Memory = w
 	}
 	return w
 }
 
 // view is a network and how pictures are laid into its input.
 type view struct {
-	network *network
-	fill    filler
+	network *onnx.Network
+	fill    fit.Filler
 }
 
-func viewOf(n *network) view { return view{network: n, fill: newFiller(n.model.Input)} }
+func viewOf(n *onnx.Network) view { return view{network: n, fill: fit.NewFiller(n.Model.Input)} }
 
 // look runs the network over a picture; read takes the outputs.
-func (v view) look(pic picture.Picture, p placement, read func([]tensor) error) error {
-	return v.network.use(func(l *lane) {
-		v.fill.fill(l.Input(), pic, p, &worktopOf(l).scratch)
+func (v view) look(pic picture.Picture, p fit.Placement, read func([]onnx.Tensor) error) error {
+	return v.network.Use(func(l *onnx.Lane) {
+		v.fill.Fill(l.Input(), pic, p, &worktopOf(l).scratch)
 	}, read)
 }
 
 // examine is look for a read that wants the worktop, which it has to itself.
-func (v view) examine(pic picture.Picture, p placement, read func(*worktop, []tensor) error) error {
+func (v view) examine(pic picture.Picture, p fit.Placement, read func(*worktop, []onnx.Tensor) error) error {
 	var w *worktop
-	return v.network.use(func(l *lane) {
+	return v.network.Use(func(l *onnx.Lane) {
 		w = worktopOf(l)
-		v.fill.fill(l.Input(), pic, p, &w.scratch)
-	}, func(out []tensor) error { return read(w, out) })
+		v.fill.Fill(l.Input(), pic, p, &w.scratch)
+	}, func(out []onnx.Tensor) error { return read(w, out) })
 }
 
 // people finds the people in a frame, best first; read puts them, in input px,
 // into the worktop's candidates.
-func (v view) people(pic picture.Picture, read func(*worktop, []tensor) error) (found []picture.Detection, err error) {
-	p := place(v.network.model.Input, pic)
-	err = v.examine(pic, p, func(w *worktop, out []tensor) error {
+func (v view) people(pic picture.Picture, read func(*worktop, []onnx.Tensor) error) (found []picture.Detection, err error) {
+	p := fit.Place(v.network.Model.Input, pic)
+	err = v.examine(pic, p, func(w *worktop, out []onnx.Tensor) error {
 		err := read(w, out)
 		found = back(w.candidates, p, pic)
 		return err

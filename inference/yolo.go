@@ -3,6 +3,9 @@ package inference
 import (
 	"slices"
 
+	"github.com/motionmill/motionmill/inference/fit"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
@@ -12,7 +15,7 @@ type yolo struct {
 	reader yoloReader
 }
 
-func newYOLO(n *network) (*yolo, error) {
+func newYOLO(n *onnx.Network) (*yolo, error) {
 	reader, err := newYOLOReader(n, 0)
 	if err != nil {
 		return nil, err
@@ -26,13 +29,13 @@ func (d *yolo) detect(pic picture.Picture) ([]picture.Detection, error) {
 }
 
 // back brings what was found in the input to the picture.
-func back(candidates []candidate, p placement, pic picture.Picture) []picture.Detection {
+func back(candidates []candidate, p fit.Placement, pic picture.Picture) []picture.Detection {
 	if len(candidates) == 0 {
 		return nil
 	}
 	found := make([]picture.Detection, len(candidates))
 	for i, c := range candidates {
-		found[i] = picture.Detection{Box: p.back(c.Box, pic), Score: c.Score}
+		found[i] = picture.Detection{Box: p.Back(c.Box, pic), Score: c.Score}
 	}
 	return found
 }
@@ -49,7 +52,7 @@ func back(candidates []candidate, p placement, pic picture.Picture) []picture.De
 //
 // All boxes are input pixels.
 type yoloReader struct {
-	model    Model
+	model    models.Model
 	minScore float64
 	maxIoU   float64
 	person   int
@@ -60,30 +63,30 @@ type yoloReader struct {
 }
 
 // newYOLOReader finds the output of boxes with further numbers behind each box.
-func newYOLOReader(n *network, further int) (yoloReader, error) {
-	m := n.model
+func newYOLOReader(n *onnx.Network, further int) (yoloReader, error) {
+	m := n.Model
 	r := yoloReader{model: m, classes: len(m.Classes), further: further, boxes: -1, labels: -1}
-	if m.Input.Fit == FitAffine {
-		return r, m.badManifest(wrongField("input.fit", "is %q, the family %s looks at the whole frame", m.Input.Fit, m.Family))
+	if m.Input.Fit == models.FitAffine {
+		return r, m.BadManifest(models.WrongField("input.fit", "is %q, the family %s looks at the whole frame", m.Input.Fit, m.Family))
 	}
 	var err error
-	if r.person, err = m.personClass(); err != nil {
+	if r.person, err = m.PersonClass(); err != nil {
 		return r, err
 	}
-	if r.minScore, r.maxIoU, err = m.thresholds(0.25, 0.7); err != nil {
+	if r.minScore, r.maxIoU, err = m.Thresholds(0.25, 0.7); err != nil {
 		return r, err
 	}
-	_, outputs := n.info()
+	_, outputs := n.Info()
 	for i, o := range outputs {
 		switch {
-		case r.boxes < 0 && o.Type == "float32" && (fits(o.Shape, r.raw()) || fits(o.Shape, r.endToEnd()) || fits(o.Shape, r.rows())):
+		case r.boxes < 0 && o.Type == "float32" && (onnx.Fits(o.Shape, r.raw()) || onnx.Fits(o.Shape, r.endToEnd()) || onnx.Fits(o.Shape, r.rows())):
 			r.boxes = i
 		case r.labels < 0 && (o.Type == "int64" || o.Type == "int32"):
 			r.labels = i
 		}
 	}
 	if r.boxes < 0 {
-		return r, m.mismatch("the graph's outputs are %v, the family %s with %d classes gives float32%v, or %v where doubles are suppressed inside (-1 is any number)",
+		return r, m.Mismatch("the graph's outputs are %v, the family %s with %d classes gives float32%v, or %v where doubles are suppressed inside (-1 is any number)",
 			outputs, m.Family, r.classes, r.raw(), r.endToEnd())
 	}
 	return r, nil
@@ -104,36 +107,36 @@ func (r yoloReader) rows() []int64 {
 // more places than channels.
 func (r yoloReader) layout(shape []int64) (raw, rows bool, err error) {
 	switch {
-	case fits(shape, r.raw()) && shape[2] > shape[1]:
+	case onnx.Fits(shape, r.raw()) && shape[2] > shape[1]:
 		return true, false, nil
-	case fits(shape, r.endToEnd()):
+	case onnx.Fits(shape, r.endToEnd()):
 		return false, false, nil
-	case fits(shape, r.rows()):
+	case onnx.Fits(shape, r.rows()):
 		return false, true, nil
 	default:
-		return false, false, r.model.mismatch("its output has the shape %v, want %v or %v", shape, r.raw(), r.endToEnd())
+		return false, false, r.model.Mismatch("its output has the shape %v, want %v or %v", shape, r.raw(), r.endToEnd())
 	}
 }
 
 // into puts the people in the outputs, best first, into the worktop's candidates.
-func (r yoloReader) into(w *worktop, out []tensor) (err error) {
+func (r yoloReader) into(w *worktop, out []onnx.Tensor) (err error) {
 	w.candidates, err = r.read(out, w.candidates[:0])
 	return err
 }
 
 // read appends the people in the outputs, best first, to found, which must be empty.
-func (r yoloReader) read(out []tensor, found []candidate) ([]candidate, error) {
+func (r yoloReader) read(out []onnx.Tensor, found []candidate) ([]candidate, error) {
 	t := out[r.boxes]
-	raw, rows, err := r.layout(t.shape)
+	raw, rows, err := r.layout(t.Shape)
 	switch {
 	case err != nil:
 		return found, err
 	case raw:
-		return suppress(r.channels(t.data, int(t.shape[2]), found), r.maxIoU), nil
+		return suppress(r.channels(t.Data, int(t.Shape[2]), found), r.maxIoU), nil
 	}
-	columns := int(t.shape[2])
-	for i := range int(t.shape[1]) {
-		row := t.data[i*columns : (i+1)*columns]
+	columns := int(t.Shape[2])
+	for i := range int(t.Shape[1]) {
+		row := t.Data[i*columns : (i+1)*columns]
 		if float64(row[4]) < r.minScore || !r.isPerson(row, i, rows, out) {
 			continue
 		}
@@ -144,14 +147,14 @@ func (r yoloReader) read(out []tensor, found []candidate) ([]candidate, error) {
 	return found, nil
 }
 
-func (r yoloReader) isPerson(row []float32, i int, bare bool, out []tensor) bool {
+func (r yoloReader) isPerson(row []float32, i int, bare bool, out []onnx.Tensor) bool {
 	switch {
 	case !bare:
 		return int(row[5]) == r.person
 	case r.labels < 0:
 		return true
 	default:
-		labels := out[r.labels].data
+		labels := out[r.labels].Data
 		return i < len(labels) && int(labels[i]) == r.person
 	}
 }
@@ -183,21 +186,21 @@ func (r yoloReader) winner(scores []float32, n, i int, score float32) bool {
 }
 
 // further numbers of a candidate begin the slice and lie step apart.
-func (r yoloReader) furtherOf(c candidate, t tensor) (values []float32, step int) {
-	if raw, _, _ := r.layout(t.shape); raw {
-		n := int(t.shape[2])
-		return t.data[(4+r.classes)*n+c.at:], n
+func (r yoloReader) furtherOf(c candidate, t onnx.Tensor) (values []float32, step int) {
+	if raw, _, _ := r.layout(t.Shape); raw {
+		n := int(t.Shape[2])
+		return t.Data[(4+r.classes)*n+c.at:], n
 	}
-	return t.data[c.at*int(t.shape[2])+6:], 1
+	return t.Data[c.at*int(t.Shape[2])+6:], 1
 }
 
 // topScore is the highest score of anything in the outputs. ok is false where the
 // layout tells only of what was found.
-func (r yoloReader) topScore(out []tensor) (score float32, ok bool) {
+func (r yoloReader) topScore(out []onnx.Tensor) (score float32, ok bool) {
 	t := out[r.boxes]
-	if raw, _, err := r.layout(t.shape); err != nil || !raw {
+	if raw, _, err := r.layout(t.Shape); err != nil || !raw {
 		return 0, false
 	}
-	n := int(t.shape[2]) // more than 0: see layout
-	return slices.Max(t.data[4*n : (4+r.classes)*n]), true
+	n := int(t.Shape[2]) // more than 0: see layout
+	return slices.Max(t.Data[4*n : (4+r.classes)*n]), true
 }

@@ -1,6 +1,11 @@
 package inference
 
-import "github.com/motionmill/motionmill/inference/picture"
+import (
+	"github.com/motionmill/motionmill/inference/fit"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
+	"github.com/motionmill/motionmill/inference/picture"
+)
 
 // yoloPose is the pose family of YOLOv8-pose and YOLO11-pose: it finds everyone
 // in the whole frame. It is either the raw output, channel by channel (centre,
@@ -16,20 +21,20 @@ type yoloPose struct {
 	raw, endToEnd []int64 // the shapes of the two outputs; -1 is any number
 }
 
-func newYOLOPose(n *network) (*yoloPose, error) {
-	m := n.model
+func newYOLOPose(n *onnx.Network) (*yoloPose, error) {
+	m := n.Model
 	p := &yoloPose{view: viewOf(n), points: len(m.Points.Names)}
-	if m.Input.Fit != FitLetterboxCentre {
-		return nil, m.badManifest(wrongField("input.fit", "is %q, the family yolo-pose needs %q", m.Input.Fit, FitLetterboxCentre))
+	if m.Input.Fit != models.FitLetterboxCentre {
+		return nil, m.BadManifest(models.WrongField("input.fit", "is %q, the family yolo-pose needs %q", m.Input.Fit, models.FitLetterboxCentre))
 	}
 	var err error
-	if p.minScore, p.maxIoU, err = m.thresholds(0.25, 0.7); err != nil {
+	if p.minScore, p.maxIoU, err = m.Thresholds(0.25, 0.7); err != nil {
 		return nil, err
 	}
-	_, outputs := n.info()
+	_, outputs := n.Info()
 	p.raw, p.endToEnd = []int64{1, int64(5 + 3*p.points), -1}, []int64{1, -1, int64(6 + 3*p.points)}
-	if len(outputs) == 0 || outputs[0].Type != "float32" || !fits(outputs[0].Shape, p.raw) && !fits(outputs[0].Shape, p.endToEnd) {
-		return nil, m.mismatch("the graph's outputs are %v, the family yolo-pose with %d keypoints gives float32[1 %d n] or float32[1 n %d] first",
+	if len(outputs) == 0 || outputs[0].Type != "float32" || !onnx.Fits(outputs[0].Shape, p.raw) && !onnx.Fits(outputs[0].Shape, p.endToEnd) {
+		return nil, m.Mismatch("the graph's outputs are %v, the family yolo-pose with %d keypoints gives float32[1 %d n] or float32[1 n %d] first",
 			outputs, p.points, p.raw[1], p.endToEnd[2])
 	}
 	return p, nil
@@ -43,31 +48,31 @@ type candidate struct {
 
 // spot finds everyone in a frame with their points, best first.
 func (p *yoloPose) spot(pic picture.Picture, into []picture.Person) ([]picture.Person, error) {
-	place := letterbox(pic, p.fill.width, p.fill.height, true)
+	place := fit.Letterbox(pic, p.fill.Width, p.fill.Height, true)
 	people := into[:0]
-	err := p.examine(pic, place, func(w *worktop, out []tensor) error {
-		data, shape := out[0].data, out[0].shape
+	err := p.examine(pic, place, func(w *worktop, out []onnx.Tensor) error {
+		data, shape := out[0].Data, out[0].Shape
 		first, step := 0, 0 // a candidate's first point, and from one of its numbers to the next
 		found := w.candidates[:0]
 		switch {
-		case fits(shape, p.raw):
+		case onnx.Fits(shape, p.raw):
 			first, step = 5*int(shape[2]), int(shape[2])
 			w.candidates = p.rawCandidates(found, data, step)
 			found = suppress(w.candidates, p.maxIoU)
-		case fits(shape, p.endToEnd):
+		case onnx.Fits(shape, p.endToEnd):
 			first, step = 6, 1
 			w.candidates = p.endToEndCandidates(found, data, int(shape[2]))
 			found = w.candidates
 			sortByScore(found)
 		default:
-			return p.network.model.mismatch("its output has the shape %v, want %v or %v", shape, p.raw, p.endToEnd)
+			return p.network.Model.Mismatch("its output has the shape %v, want %v or %v", shape, p.raw, p.endToEnd)
 		}
 		for _, c := range found {
-			people = another(people, picture.Detection{Box: place.back(c.Box, pic), Score: c.Score}, p.points)
+			people = another(people, picture.Detection{Box: place.Back(c.Box, pic), Score: c.Score}, p.points)
 			points, values := people[len(people)-1].Points, data[c.at+first:]
 			for i := range points {
 				x, y := float64(values[3*i*step]), float64(values[(3*i+1)*step])
-				points[i] = place.point(x, y, float64(values[(3*i+2)*step]))
+				points[i] = place.Point(x, y, float64(values[(3*i+2)*step]))
 			}
 		}
 		return nil

@@ -6,11 +6,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
 func TestYOLOPoseTellsTheLayout(t *testing.T) {
-	m := modelOf(t, manifestOf("p", "pose", "yolo-pose",
+	m := inferencetest.ModelOf(t, inferencetest.ManifestOf("p", "pose", "yolo-pose",
 		"input: {name: in, width: 64, height: 64, std: [255, 255, 255], fit: letterbox-centre, pad: 114}\nkeypoints: [a]\n"))
 	// A picture of 128 by 96 lies at half its size in rows 8 to 55. Boxes count from its
 	// edges, points from the middle of its first pixel.
@@ -41,11 +43,11 @@ func TestYOLOPoseTellsTheLayout(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var input []float32
-			p, err := newYOLOPose(fakeNetwork(t, m, &fakeSession{
-				outputs: []TensorInfo{{Name: "out", Type: "float32", Shape: c.shape}},
-				respond: func(in []float32) ([]tensor, error) {
+			p, err := newYOLOPose(inferencetest.FakeNetwork(t, m, &inferencetest.FakeSession{
+				Outputs: []onnx.TensorInfo{{Name: "out", Type: "float32", Shape: c.shape}},
+				Respond: func(in []float32) ([]onnx.Tensor, error) {
 					input = in
-					return []tensor{{name: "out", shape: c.shape, data: c.data}}, nil
+					return []onnx.Tensor{{Name: "out", Shape: c.shape, Data: c.data}}, nil
 				},
 			}))
 			if err != nil {

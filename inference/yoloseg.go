@@ -3,6 +3,8 @@ package inference
 import (
 	"math"
 
+	"github.com/motionmill/motionmill/inference/fit"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
@@ -18,17 +20,17 @@ type yoloSeg struct {
 	output     int // which output holds them
 }
 
-func newYOLOSeg(n *network) (*yoloSeg, error) {
-	m := n.model
+func newYOLOSeg(n *onnx.Network) (*yoloSeg, error) {
+	m := n.Model
 	s := &yoloSeg{view: viewOf(n), logistic: newLogistic(), output: -1}
-	_, outputs := n.info()
+	_, outputs := n.Info()
 	for i, o := range outputs {
-		if s.output < 0 && o.Type == "float32" && fits(o.Shape, []int64{1, -1, -1, -1}) && o.Shape[1] > 0 {
+		if s.output < 0 && o.Type == "float32" && onnx.Fits(o.Shape, []int64{1, -1, -1, -1}) && o.Shape[1] > 0 {
 			s.output, s.prototypes = i, int(o.Shape[1])
 		}
 	}
 	if s.output < 0 {
-		return nil, m.mismatch("the graph's outputs are %v, the family yolo-seg gives prototypes float32[1 p h w] beside the boxes", outputs)
+		return nil, m.Mismatch("the graph's outputs are %v, the family yolo-seg gives prototypes float32[1 p h w] beside the boxes", outputs)
 	}
 	var err error
 	s.reader, err = newYOLOReader(n, s.prototypes)
@@ -43,20 +45,20 @@ func (s *yoloSeg) detect(pic picture.Picture) ([]picture.Detection, error) {
 // size is the width and height in px of the mattes of frames like pic: the
 // input's, less what letterboxing leaves empty.
 func (s *yoloSeg) size(pic picture.Picture) (w, h int) {
-	p := place(s.network.model.Input, pic)
-	return p.w, p.h
+	p := fit.Place(s.network.Model.Input, pic)
+	return p.W, p.H
 }
 
 // cut writes the masks of all people together into dst, grey8 of the size that
 // size gives; 255 is person.
 func (s *yoloSeg) cut(pic picture.Picture, dst []byte) error {
-	p := place(s.network.model.Input, pic)
-	return s.examine(pic, p, func(w *worktop, out []tensor) error {
+	p := fit.Place(s.network.Model.Input, pic)
+	return s.examine(pic, p, func(w *worktop, out []onnx.Tensor) error {
 		if err := s.reader.into(w, out); err != nil {
 			return err
 		}
 		onto := newCanvas(p, dst)
-		input := span{0, 0, s.fill.width, s.fill.height}
+		input := span{0, 0, s.fill.Width, s.fill.Height}
 		for _, c := range w.candidates {
 			mask, count, err := s.mask(c, out, w)
 			if err != nil {
@@ -71,15 +73,15 @@ func (s *yoloSeg) cut(pic picture.Picture, dst []byte) error {
 // mask gives the logits of a person's mask, the prototypes by the person's
 // numbers, in those cells that count: the ones in the box. After Ultralytics'
 // process_mask (utils/ops.py).
-func (s *yoloSeg) mask(c candidate, out []tensor, w *worktop) (g grid, count span, err error) {
+func (s *yoloSeg) mask(c candidate, out []onnx.Tensor, w *worktop) (g grid, count span, err error) {
 	t := out[s.output]
-	if !fits(t.shape, []int64{1, int64(s.prototypes), -1, -1}) {
-		return g, count, s.network.model.mismatch("its prototypes have the shape %v, want [1 %d h w]", t.shape, s.prototypes)
+	if !onnx.Fits(t.Shape, []int64{1, int64(s.prototypes), -1, -1}) {
+		return g, count, s.network.Model.Mismatch("its prototypes have the shape %v, want [1 %d h w]", t.Shape, s.prototypes)
 	}
-	g = grid{w: int(t.shape[3]), h: int(t.shape[2])}
+	g = grid{w: int(t.Shape[3]), h: int(t.Shape[2])}
 	w.cells = picture.Grown(w.cells, g.w*g.h)
 	g.data = w.cells
-	x, y := float64(g.w)/float64(s.fill.width), float64(g.h)/float64(s.fill.height)
+	x, y := float64(g.w)/float64(s.fill.Width), float64(g.h)/float64(s.fill.Height)
 	left, top := int(math.Ceil(c.Box.X*x)), int(math.Ceil(c.Box.Y*y))
 	right, bottom := int(math.Ceil((c.Box.X+c.Box.W)*x)), int(math.Ceil((c.Box.Y+c.Box.H)*y))
 	count = span{left, top, right, bottom}.and(span{0, 0, g.w, g.h})
@@ -89,7 +91,7 @@ func (s *yoloSeg) mask(c candidate, out []tensor, w *worktop) (g grid, count spa
 		clear(row)
 		for k := range s.prototypes {
 			v := values[k*step]
-			from := t.data[(k*g.h+y)*g.w+count.x0:]
+			from := t.Data[(k*g.h+y)*g.w+count.x0:]
 			from = from[:len(row)]
 			for x := range row {
 				row[x] += v * from[x]
@@ -104,9 +106,9 @@ func (s *yoloSeg) mask(c candidate, out []tensor, w *worktop) (g grid, count spa
 func (s *yoloSeg) touching(g grid, count span) span {
 	edge := func(cell float64, n, cells int) float64 { return (cell+0.5)*float64(n)/float64(cells) - 0.5 }
 	return span{
-		int(math.Floor(edge(float64(count.x0)-1, s.fill.width, g.w))) + 1,
-		int(math.Floor(edge(float64(count.y0)-1, s.fill.height, g.h))) + 1,
-		int(math.Ceil(edge(float64(count.x1), s.fill.width, g.w))),
-		int(math.Ceil(edge(float64(count.y1), s.fill.height, g.h))),
+		int(math.Floor(edge(float64(count.x0)-1, s.fill.Width, g.w))) + 1,
+		int(math.Floor(edge(float64(count.y0)-1, s.fill.Height, g.h))) + 1,
+		int(math.Ceil(edge(float64(count.x1), s.fill.Width, g.w))),
+		int(math.Ceil(edge(float64(count.y1), s.fill.Height, g.h))),
 	}
 }

@@ -5,6 +5,9 @@ import (
 	"math"
 	"slices"
 
+	"github.com/motionmill/motionmill/inference/fit"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
@@ -20,35 +23,35 @@ type yolox struct {
 	labels   int // which output holds the classes of an N × 5 export, or -1
 }
 
-func newYOLOX(n *network) (*yolox, error) {
-	m := n.model
+func newYOLOX(n *onnx.Network) (*yolox, error) {
+	m := n.Model
 	d := &yolox{view: viewOf(n)}
-	if m.Input.Fit != FitLetterboxTopLeft {
-		return nil, m.badManifest(wrongField("input.fit", "is %q, the family yolox needs %q", m.Input.Fit, FitLetterboxTopLeft))
+	if m.Input.Fit != models.FitLetterboxTopLeft {
+		return nil, m.BadManifest(models.WrongField("input.fit", "is %q, the family yolox needs %q", m.Input.Fit, models.FitLetterboxTopLeft))
 	}
 	var err error
-	if d.person, err = m.personClass(); err != nil {
+	if d.person, err = m.PersonClass(); err != nil {
 		return nil, err
 	}
-	if d.minScore, d.maxIoU, err = m.thresholds(0.3, 0.45); err != nil {
+	if d.minScore, d.maxIoU, err = m.Thresholds(0.3, 0.45); err != nil {
 		return nil, err
 	}
-	_, outputs := n.info()
+	_, outputs := n.Info()
 	d.output, d.labels = d.find(outputs)
 	if d.output < 0 {
-		return nil, m.mismatch("the graph's outputs are %v, the family yolox gives float32[1 n 5] or float32[1 %d %d]",
+		return nil, m.Mismatch("the graph's outputs are %v, the family yolox gives float32[1 n 5] or float32[1 %d %d]",
 			outputs, d.cells(), 5+len(m.Classes))
 	}
 	return d, nil
 }
 
 // find tells the boxes from the labels among the outputs.
-func (d *yolox) find(outputs []TensorInfo) (boxes, labels int) {
+func (d *yolox) find(outputs []onnx.TensorInfo) (boxes, labels int) {
 	boxes, labels = -1, -1
 	for i, o := range outputs {
-		raw := fits(o.Shape, []int64{1, int64(d.cells()), int64(5 + len(d.network.model.Classes))})
+		raw := onnx.Fits(o.Shape, []int64{1, int64(d.cells()), int64(5 + len(d.network.Model.Classes))})
 		switch {
-		case boxes < 0 && o.Type == "float32" && (raw || fits(o.Shape, []int64{-1, -1, 5})):
+		case boxes < 0 && o.Type == "float32" && (raw || onnx.Fits(o.Shape, []int64{-1, -1, 5})):
 			boxes = i
 		case labels < 0 && (o.Type == "int64" || o.Type == "int32"):
 			labels = i
@@ -64,31 +67,31 @@ var strides = [...]int{8, 16, 32}
 func (d *yolox) cells() int {
 	n := 0
 	for _, s := range strides {
-		n += (d.fill.width / s) * (d.fill.height / s)
+		n += (d.fill.Width / s) * (d.fill.Height / s)
 	}
 	return n
 }
 
 // detect finds the people in a frame, best first.
 func (d *yolox) detect(pic picture.Picture) ([]picture.Detection, error) {
-	p := letterbox(pic, d.fill.width, d.fill.height, false)
+	p := fit.Letterbox(pic, d.fill.Width, d.fill.Height, false)
 	var found []picture.Detection
-	err := d.look(pic, p, func(out []tensor) error {
+	err := d.look(pic, p, func(out []onnx.Tensor) error {
 		t := out[d.output]
-		classes := len(d.network.model.Classes)
-		switch last := int(t.shape[len(t.shape)-1]); {
-		case last == 5+classes && len(t.data) == d.cells()*last:
-			found = suppress(d.decodeGrid(t.data, last), d.maxIoU)
+		classes := len(d.network.Model.Classes)
+		switch last := int(t.Shape[len(t.Shape)-1]); {
+		case last == 5+classes && len(t.Data) == d.cells()*last:
+			found = suppress(d.decodeGrid(t.Data, last), d.maxIoU)
 		case last == 5:
-			found = d.decodeBoxes(t.data, out)
+			found = d.decodeBoxes(t.Data, out)
 		default:
-			return d.network.model.mismatch("its output has the shape %v, want [1 n 5] or [1 %d %d]", t.shape, d.cells(), 5+classes)
+			return d.network.Model.Mismatch("its output has the shape %v, want [1 n 5] or [1 %d %d]", t.Shape, d.cells(), 5+classes)
 		}
 		return nil
 	})
 	for i := range found {
 		b := found[i].Box
-		found[i].Box = picture.Rect{X: b.X * p.stepX, Y: b.Y * p.stepY, W: b.W * p.stepX, H: b.H * p.stepY}.
+		found[i].Box = picture.Rect{X: b.X * p.StepX, Y: b.Y * p.StepY, W: b.W * p.StepX, H: b.H * p.StepY}.
 			Within(float64(pic.Width), float64(pic.Height))
 	}
 	return found, err
@@ -100,7 +103,7 @@ func (d *yolox) decodeGrid(data []float32, columns int) []picture.Detection {
 	var found []picture.Detection
 	row := 0
 	for _, stride := range strides {
-		across, down := d.fill.width/stride, d.fill.height/stride
+		across, down := d.fill.Width/stride, d.fill.Height/stride
 		for y := range down {
 			for x := range across {
 				cell := data[row*columns : (row+1)*columns]
@@ -121,11 +124,11 @@ func (d *yolox) decodeGrid(data []float32, columns int) []picture.Detection {
 
 // decodeBoxes reads left, top, right, bottom, score of an export that has
 // suppressed doubles already.
-func (d *yolox) decodeBoxes(data []float32, out []tensor) []picture.Detection {
+func (d *yolox) decodeBoxes(data []float32, out []onnx.Tensor) []picture.Detection {
 	var found []picture.Detection
 	for i := 0; (i+1)*5 <= len(data); i++ {
 		b := data[i*5 : i*5+5]
-		if float64(b[4]) < d.minScore || d.labels >= 0 && i < len(out[d.labels].data) && int(out[d.labels].data[i]) != d.person {
+		if float64(b[4]) < d.minScore || d.labels >= 0 && i < len(out[d.labels].Data) && int(out[d.labels].Data[i]) != d.person {
 			continue
 		}
 		found = append(found, picture.Detection{

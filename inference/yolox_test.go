@@ -8,15 +8,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
 
 const yoloxInput = "input: {name: in, width: 64, height: 64, colour: bgr, fit: letterbox-topleft, pad: 114}\n"
 
-func yoloxModel(t *testing.T, rest string) Model {
+func yoloxModel(t *testing.T, rest string) models.Model {
 	t.Helper()
-	return modelOf(t, manifestOf("d", "detect", "yolox", yoloxInput+rest))
+	return inferencetest.ModelOf(t, inferencetest.ManifestOf("d", "detect", "yolox", yoloxInput+rest))
 }
 
 // rawGrid has 64 cells of stride 8, 16 of 16 and 4 of 32; each with 5 numbers and two classes.
@@ -46,12 +49,12 @@ func TestYOLOXDecodesTheRawGrid(t *testing.T) {
 		// Too uncertain.
 		83: {0.5, 0.5, 0, 0, 0.5, 0.5, 0},
 	})
-	d, err := newYOLOX(networkOf(t, yoloxModel(t, "classes: [person, cat]\n"), []int64{1, 84, 7}, grid))
+	d, err := newYOLOX(inferencetest.NetworkOf(t, yoloxModel(t, "classes: [person, cat]\n"), []int64{1, 84, 7}, grid))
 	if err != nil {
 		t.Fatal(err)
 	}
 	// A picture of 128 by 96 goes in at half its size: boxes come back doubled, and cut at the edge.
-	got, err := d.detect(noise(128, 96))
+	got, err := d.detect(inferencetest.Noise(128, 96))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,32 +68,32 @@ func TestYOLOXDecodesTheRawGrid(t *testing.T) {
 }
 
 func TestYOLOXReadsExportsWithSuppressionInside(t *testing.T) {
-	boxes := tensor{name: "dets", shape: []int64{1, 3, 5}, data: []float32{
+	boxes := onnx.Tensor{Name: "dets", Shape: []int64{1, 3, 5}, Data: []float32{
 		1, 2, 11, 22, 0.5, 20, 20, 30, 40, 0.9, 0, 0, 5, 5, 0.1,
 	}}
-	labels := tensor{name: "labels", shape: []int64{1, 3}, data: []float32{0, 1, 0}}
+	labels := onnx.Tensor{Name: "labels", Shape: []int64{1, 3}, Data: []float32{0, 1, 0}}
 	for _, c := range []struct {
 		name string
-		out  []tensor
+		out  []onnx.Tensor
 		want []picture.Detection
 	}{
-		{"people only", []tensor{boxes}, []picture.Detection{{Box: picture.Rect{X: 20, Y: 20, W: 10, H: 20}, Score: 0.9}, {Box: picture.Rect{X: 1, Y: 2, W: 10, H: 20}, Score: 0.5}}},
-		{"with labels, in any order", []tensor{labels, boxes}, []picture.Detection{{Box: picture.Rect{X: 1, Y: 2, W: 10, H: 20}, Score: 0.5}}},
+		{"people only", []onnx.Tensor{boxes}, []picture.Detection{{Box: picture.Rect{X: 20, Y: 20, W: 10, H: 20}, Score: 0.9}, {Box: picture.Rect{X: 1, Y: 2, W: 10, H: 20}, Score: 0.5}}},
+		{"with labels, in any order", []onnx.Tensor{labels, boxes}, []picture.Detection{{Box: picture.Rect{X: 1, Y: 2, W: 10, H: 20}, Score: 0.5}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := &fakeSession{respond: func([]float32) ([]tensor, error) { return c.out, nil }}
+			s := &inferencetest.FakeSession{Respond: func([]float32) ([]onnx.Tensor, error) { return c.out, nil }}
 			for _, o := range c.out {
 				kind, shape := "float32", []int64{1, -1, 5}
-				if o.name == "labels" {
+				if o.Name == "labels" {
 					kind, shape = "int64", []int64{1, -1}
 				}
-				s.outputs = append(s.outputs, TensorInfo{Name: o.name, Type: kind, Shape: shape})
+				s.Outputs = append(s.Outputs, onnx.TensorInfo{Name: o.Name, Type: kind, Shape: shape})
 			}
-			d, err := newYOLOX(fakeNetwork(t, yoloxModel(t, "classes: [person, cat]\n"), s))
+			d, err := newYOLOX(inferencetest.FakeNetwork(t, yoloxModel(t, "classes: [person, cat]\n"), s))
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := d.detect(noise(64, 64))
+			got, err := d.detect(inferencetest.Noise(64, 64))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -122,8 +125,8 @@ func TestYOLOXRefuses(t *testing.T) {
 		{"unknown option", "classes: [person]\noptions: {nms: 1}\n", []int64{1, 84, 6}, "options.nms"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := newYOLOX(networkOf(t, yoloxModel(t, c.rest), c.shape, nil))
-			wantKind(t, err, job.ModelMissing)
+			_, err := newYOLOX(inferencetest.NetworkOf(t, yoloxModel(t, c.rest), c.shape, nil))
+			inferencetest.WantKind(t, err, job.ModelMissing)
 			if !strings.Contains(err.Error(), c.says) {
 				t.Errorf("the error %q does not say %q", err, c.says)
 			}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/worker/pipeline"
 )
@@ -80,7 +80,7 @@ func runBench(cmd *cobra.Command, models *inferenceFlags, flags benchFlags) erro
 		return err
 	}
 	b := bencher{cfg: cfg, profile: profile, video: video, dir: dir}
-	levels, err := climb(inference.CPUs(), func(jobs int) (level, error) {
+	levels, err := climb(onnx.CPUs(), func(jobs int) (level, error) {
 		measured, err := b.measure(cmd.Context(), jobs)
 		if err == nil {
 			printLevel(cmd, measured)
@@ -161,7 +161,7 @@ func printLevel(cmd *cobra.Command, l level) {
 // conclude says what follows from the best level, and keeps it where that is asked for.
 func conclude(cmd *cobra.Command, flags benchFlags, b bencher, l level) error {
 	found := measuredCapacity{
-		Schema: capacitySchema, Capacity: l.Jobs * b.units, Processors: inference.CPUs(), Speed: l.Speed, Profile: b.profile.Name,
+		Schema: capacitySchema, Capacity: l.Jobs * b.units, Processors: onnx.CPUs(), Speed: l.Speed, Profile: b.profile.Name,
 		Motionmill: version, MeasuredAt: time.Now().UTC(),
 	}
 	written := ""

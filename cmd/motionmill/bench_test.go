@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/onnx"
 )
 
 // TestClimb measures machines that are known: how fast they are with so many
@@ -45,7 +45,7 @@ func TestClimb(t *testing.T) {
 
 // measured is what bench would have found on this machine.
 func measured(capacity int) measuredCapacity {
-	return measuredCapacity{Schema: capacitySchema, Capacity: capacity, Processors: inference.CPUs()}
+	return measuredCapacity{Schema: capacitySchema, Capacity: capacity, Processors: onnx.CPUs()}
 }
 
 func capacityFile(t *testing.T, m measuredCapacity) string {
@@ -95,7 +95,7 @@ func TestBenchWritesTheCapacity(t *testing.T) {
 	}
 	text, err := os.ReadFile(path)
 	var kept measuredCapacity
-	if err != nil || json.Unmarshal(text, &kept) != nil || kept.Capacity != end.Capacity || kept.Processors != inference.CPUs() || kept.Profile != "transcode" {
+	if err != nil || json.Unmarshal(text, &kept) != nil || kept.Capacity != end.Capacity || kept.Processors != onnx.CPUs() || kept.Profile != "transcode" {
 		t.Errorf("kept %s, %v", text, err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/onnx"
 )
 
 const capacitySchema = "motionmill.capacity/1"
@@ -82,9 +82,9 @@ func (f *workFlags) capacityOf(cmd *cobra.Command, log *slog.Logger) (int, error
 	if m.Schema != capacitySchema || m.Capacity < 1 {
 		return 0, usageError{fmt.Errorf("read the measured capacity from %s: it is no %s with a capacity of 1 or more; %s", f.capacityFile, capacitySchema, remedy)}
 	}
-	if m.Processors != inference.CPUs() {
+	if m.Processors != onnx.CPUs() {
 		log.Warn("the measured capacity is that of another machine: it is not used", "file", f.capacityFile,
-			"processors_then", m.Processors, "processors", inference.CPUs(), "remedy", remedy)
+			"processors_then", m.Processors, "processors", onnx.CPUs(), "remedy", remedy)
 		return f.capacity, nil
 	}
 	log.Info("the capacity is what was measured", "capacity", m.Capacity, "file", f.capacityFile, "measured_at", m.MeasuredAt)

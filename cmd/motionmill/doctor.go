@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/starter"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/media"
@@ -115,7 +115,7 @@ func checks(cmd *cobra.Command, models *inferenceFlags) []check {
 		}},
 		{name: "sandbox", look: func(ctx context.Context) (string, error) { return lookAtSandbox(ctx, cmd) }},
 		{name: "ONNX Runtime", mend: "make setup", look: func(context.Context) (string, error) {
-			runtime, err := inference.Open(inference.Config{Library: models.library, Provider: models.provider, RequireGPU: models.requireGPU})
+			runtime, err := onnx.Open(onnx.Config{Library: models.library, Provider: models.provider, RequireGPU: models.requireGPU})
 			if err != nil {
 				return "", err
 			}

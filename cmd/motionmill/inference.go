@@ -13,7 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/starter"
 	"github.com/motionmill/motionmill/media"
 	"github.com/motionmill/motionmill/worker/pipeline"
@@ -58,7 +59,7 @@ func defaultModelsDir() string {
 }
 
 // catalogue loads the manifests of the models folders and the starters.
-func (f *inferenceFlags) catalogue(cmd *cobra.Command) (*inference.Catalogue, error) {
+func (f *inferenceFlags) catalogue(cmd *cobra.Command) (*models.Catalogue, error) {
 	named := cmd.Flags().Changed("models-dir") || os.Getenv(variable("models-dir")) != ""
 	var dirs []string
 	for _, dir := range filepath.SplitList(f.modelsDir) {
@@ -70,7 +71,7 @@ func (f *inferenceFlags) catalogue(cmd *cobra.Command) (*inference.Catalogue, er
 		}
 		dirs = append(dirs, dir)
 	}
-	return inference.LoadCatalogue(dirs, starter.Files)
+	return models.LoadCatalogue(dirs, starter.Files)
 }
 
 // engine wires the catalogue and the settings; it opens nothing yet.
@@ -94,7 +95,7 @@ func (f *inferenceFlags) engine(cmd *cobra.Command, log *slog.Logger) (*pipeline
 		return nil, usageError{fmt.Errorf("read --provider %q: it is none of %v", f.provider, providers)}
 	}
 	return &pipeline.Engine{
-		Config: inference.Config{
+		Config: onnx.Config{
 			Library: f.library, Provider: f.provider, RequireGPU: f.requireGPU, Logger: log,
 		},
 		Catalogue: catalogue, Names: names,

@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 )
 
 func newModelsCommand() *cobra.Command {
@@ -47,7 +49,7 @@ func newModelsListCommand() *cobra.Command {
 	return cmd
 }
 
-func printModels(out io.Writer, catalogue *inference.Catalogue) error {
+func printModels(out io.Writer, catalogue *models.Catalogue) error {
 	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, "NAME\tTASK\tFAMILY\tRANK\tLICENCE\tUSED\tNOTE")
 	for _, m := range catalogue.List() {
@@ -64,8 +66,8 @@ func printModels(out io.Writer, catalogue *inference.Catalogue) error {
 }
 
 // usedByDefault tells whether a model is what a task gets when nobody names one.
-func usedByDefault(catalogue *inference.Catalogue, m inference.Model) bool {
-	for _, task := range []string{inference.TaskDetect, inference.TaskPose, inference.TaskMatte} {
+func usedByDefault(catalogue *models.Catalogue, m models.Model) bool {
+	for _, task := range []string{models.TaskDetect, models.TaskPose, models.TaskMatte} {
 		if best, ok := catalogue.Best(task); ok && best.Name == m.Name {
 			return true
 		}
@@ -73,7 +75,7 @@ func usedByDefault(catalogue *inference.Catalogue, m inference.Model) bool {
 	return false
 }
 
-func modelView(m inference.Model) map[string]any {
+func modelView(m models.Model) map[string]any {
 	return map[string]any{
 		"name": m.Name, "task": m.Task, "family": m.Family, "rank": m.Rank, "licence": m.Licence, "sha256": m.SHA256,
 		"source": m.Source, "note": m.Note, "supported": m.Supported() == nil,
@@ -92,7 +94,7 @@ func newModelsInfoCommand() *cobra.Command {
 				return err
 			}
 			if filepath.Ext(args[0]) == ".onnx" { // The folders are not read: the manifest may be about to be written there.
-				return printFile(cmd, inference.Config{Library: flags.library, Provider: inference.ProviderCPU, Logger: log}, args[0])
+				return printFile(cmd, onnx.Config{Library: flags.library, Provider: onnx.ProviderCPU, Logger: log}, args[0])
 			}
 			engine, err := flags.engine(cmd, log)
 			if err != nil {
@@ -106,7 +108,7 @@ func newModelsInfoCommand() *cobra.Command {
 	return cmd
 }
 
-func printModel(cmd *cobra.Command, catalogue *inference.Catalogue, cfg inference.Config, name string) error {
+func printModel(cmd *cobra.Command, catalogue *models.Catalogue, cfg onnx.Config, name string) error {
 	m, err := catalogue.Find(name)
 	if err != nil {
 		return err
@@ -133,7 +135,7 @@ func printModel(cmd *cobra.Command, catalogue *inference.Catalogue, cfg inferenc
 	return nil
 }
 
-func printTensors(out io.Writer, before string, inputs, outputs []inference.TensorInfo) {
+func printTensors(out io.Writer, before string, inputs, outputs []onnx.TensorInfo) {
 	for _, t := range inputs {
 		fmt.Fprintf(out, "%sinput    %s\n", before, t)
 	}
@@ -142,8 +144,8 @@ func printTensors(out io.Writer, before string, inputs, outputs []inference.Tens
 	}
 }
 
-func describe(cfg inference.Config, m inference.Model) (inputs, outputs []inference.TensorInfo, err error) {
-	runtime, err := inference.Open(cfg)
+func describe(cfg onnx.Config, m models.Model) (inputs, outputs []onnx.TensorInfo, err error) {
+	runtime, err := onnx.Open(cfg)
 	if err != nil {
 		return nil, nil, missingError{err}
 	}
@@ -152,8 +154,8 @@ func describe(cfg inference.Config, m inference.Model) (inputs, outputs []infere
 }
 
 // printFile prints what a file's graph tells, as a manifest that can be saved as it is.
-func printFile(cmd *cobra.Command, cfg inference.Config, path string) error {
-	m, err := inference.FileModel(path)
+func printFile(cmd *cobra.Command, cfg onnx.Config, path string) error {
+	m, err := models.FileModel(path)
 	if err != nil {
 		return err
 	}

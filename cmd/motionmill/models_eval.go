@@ -11,6 +11,8 @@ import (
 
 	"github.com/motionmill/motionmill/inference"
 	"github.com/motionmill/motionmill/inference/coco"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 )
 
 func newModelsEvalCommand() *cobra.Command {
@@ -70,7 +72,7 @@ func evaluateModel(cmd *cobra.Command, flags *inferenceFlags, name string, set c
 	if err != nil {
 		return evaluation{}, err
 	}
-	runtime, err := inference.Open(engine.Config)
+	runtime, err := onnx.Open(engine.Config)
 	if err != nil {
 		return evaluation{}, err
 	}
@@ -80,29 +82,29 @@ func evaluateModel(cmd *cobra.Command, flags *inferenceFlags, name string, set c
 		return evaluation{}, err
 	}
 	e := evaluator{analyser: analyser, set: set, report: evaluation{
-		Model: name, Task: inference.TaskMatte, Pictures: len(set.pictures), Missing: set.missing,
+		Model: name, Task: models.TaskMatte, Pictures: len(set.pictures), Missing: set.missing,
 	}}
 	switch {
 	case choice.Matte != nil:
 		err = e.mattes(cmd.Context())
 	case choice.Pose == nil:
-		e.report.Task = inference.TaskDetect
+		e.report.Task = models.TaskDetect
 		err = e.boxes(cmd.Context())
 	default:
-		e.report.Task = inference.TaskPose
+		e.report.Task = models.TaskPose
 		err = e.poses(cmd.Context())
 	}
 	return e.report, err
 }
 
 // evaluationChoice picks the model to measure, and the detector that was asked for.
-func evaluationChoice(catalogue *inference.Catalogue, others map[string]string, name string) (choice inference.Choice, err error) {
+func evaluationChoice(catalogue *models.Catalogue, others map[string]string, name string) (choice models.Choice, err error) {
 	model, err := catalogue.Find(name)
 	if err != nil {
 		return choice, err
 	}
 	for _, task := range slices.Sorted(maps.Keys(others)) {
-		if task != inference.TaskDetect || model.Task != inference.TaskPose || !model.NeedsBoxes() {
+		if task != models.TaskDetect || model.Task != models.TaskPose || !model.NeedsBoxes() {
 			return choice, usageError{fmt.Errorf("measure %s: --model %s=%s has no use here; a detector serves a pose model that looks into boxes",
 				name, task, others[task])}
 		}
@@ -113,13 +115,13 @@ func evaluationChoice(catalogue *inference.Catalogue, others map[string]string, 
 		choice.Detect = &detector
 	}
 	switch model.Task {
-	case inference.TaskPose:
+	case models.TaskPose:
 		choice.Pose = &model
 		return choice, bodyFirst(model)
-	case inference.TaskDetect:
+	case models.TaskDetect:
 		choice.Detect = &model
 		return choice, nil
-	case inference.TaskMatte, inference.TaskMask:
+	case models.TaskMatte, models.TaskMask:
 		choice.Matte, choice.WantMatte = &model, true
 		return choice, nil
 	default:
@@ -128,7 +130,7 @@ func evaluationChoice(catalogue *inference.Catalogue, others map[string]string, 
 }
 
 // bodyFirst refuses a model whose points do not begin with COCO's.
-func bodyFirst(model inference.Model) error {
+func bodyFirst(model models.Model) error {
 	names, _ := model.Keypoints()
 	if len(names) < coco.Body || !slices.Equal(names[:coco.Body], coco.Points()) {
 		return usageError{fmt.Errorf("measure %s: its keypoints do not begin with COCO's 17, which the annotations hold", model.Name)}

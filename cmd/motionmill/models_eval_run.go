@@ -10,6 +10,7 @@ import (
 
 	"github.com/motionmill/motionmill/inference"
 	"github.com/motionmill/motionmill/inference/coco"
+	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
@@ -301,10 +302,10 @@ func (r evaluation) print(out io.Writer) error {
 	}
 	likeness, unit := "OKS", "people"
 	switch r.Task {
-	case inference.TaskMatte:
+	case models.TaskMatte:
 		likeness, unit = "IoU", "pictures"
 		fmt.Fprintf(out, ", %d with people\n", r.People)
-	case inference.TaskDetect:
+	case models.TaskDetect:
 		likeness = "IoU"
 		fmt.Fprintf(out, ", %d people, %d boxes\n", r.People, r.Found)
 	default:

@@ -9,7 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/pull"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/worker/pipeline"
 )
@@ -47,7 +48,7 @@ func newModelsPullCommand() *cobra.Command {
 }
 
 func pullModels(cmd *cobra.Command, flags *pullFlags, names []string) error {
-	offers, err := inference.Offers()
+	offers, err := pull.Offers()
 	if err != nil {
 		return err
 	}
@@ -71,7 +72,7 @@ func pullModels(cmd *cobra.Command, flags *pullFlags, names []string) error {
 }
 
 // choose finds the offers that the arguments ask for.
-func (f *pullFlags) choose(out io.Writer, offers []inference.Offer, names []string) (chosen []inference.Offer, err error) {
+func (f *pullFlags) choose(out io.Writer, offers []pull.Offer, names []string) (chosen []pull.Offer, err error) {
 	asked := 0
 	for _, given := range []bool{len(names) > 0, f.all, f.profile != ""} {
 		if given {
@@ -105,15 +106,15 @@ func (f *pullFlags) choose(out io.Writer, offers []inference.Offer, names []stri
 }
 
 // findOffer returns the catalogue's offer of a name, or that of a manifest.
-func findOffer(offers []inference.Offer, name string) (inference.Offer, error) {
+func findOffer(offers []pull.Offer, name string) (pull.Offer, error) {
 	if filepath.Ext(name) == ".yaml" {
-		return inference.ReadOffer(name)
+		return pull.ReadOffer(name)
 	}
-	return inference.FindOffer(offers, name)
+	return pull.FindOffer(offers, name)
 }
 
 // lacks names the flags without which an offer cannot be pulled.
-func (f *pullFlags) lacks(o inference.Offer) string {
+func (f *pullFlags) lacks(o pull.Offer) string {
 	switch {
 	case o.AsksConsent() && !f.accept:
 		return "--accept-license"
@@ -125,7 +126,7 @@ func (f *pullFlags) lacks(o inference.Offer) string {
 
 // forProfile finds the models that a profile names, and for its other tasks the
 // best that the flags allow.
-func (f *pullFlags) forProfile(offers []inference.Offer) (chosen []inference.Offer, err error) {
+func (f *pullFlags) forProfile(offers []pull.Offer) (chosen []pull.Offer, err error) {
 	profiles, err := pipeline.LoadProfiles()
 	if err != nil {
 		return nil, err
@@ -140,21 +141,21 @@ func (f *pullFlags) forProfile(offers []inference.Offer) (chosen []inference.Off
 		if err != nil {
 			return nil, err
 		}
-		if (inference.Model{Manifest: o.Manifest}).NeedsBoxes() {
-			tasks = append(tasks, inference.TaskDetect)
+		if (models.Model{Manifest: o.Manifest}).NeedsBoxes() {
+			tasks = append(tasks, models.TaskDetect)
 		}
 		chosen = append(chosen, o)
 	}
 	return chosen, nil
 }
 
-func (f *pullFlags) best(offers []inference.Offer, task, name string) (best inference.Offer, err error) {
+func (f *pullFlags) best(offers []pull.Offer, task, name string) (best pull.Offer, err error) {
 	if name != "" {
-		return inference.FindOffer(offers, name)
+		return pull.FindOffer(offers, name)
 	}
 	found, hint := false, ""
 	for _, o := range offers {
-		if !(inference.Model{Manifest: o.Manifest}).Serves(task) {
+		if !(models.Model{Manifest: o.Manifest}).Serves(task) {
 			continue
 		}
 		if lack := f.lacks(o); lack != "" {
@@ -172,13 +173,13 @@ func (f *pullFlags) best(offers []inference.Offer, task, name string) (best infe
 	return best, nil
 }
 
-func pullOne(cmd *cobra.Command, flags *pullFlags, o inference.Offer, dir string) error {
+func pullOne(cmd *cobra.Command, flags *pullFlags, o pull.Offer, dir string) error {
 	out := cmd.OutOrStdout()
 	if !wantsJSON(cmd) {
 		fmt.Fprintf(out, "pull      %s for %s, licence %s, from %s\n", o.Name, o.Task, o.Licence, o.Source)
 	}
 	meter := newMeter(wantsJSON(cmd), out)
-	done, err := inference.Pull(cmd.Context(), o, inference.PullConfig{
+	done, err := pull.Pull(cmd.Context(), o, pull.Config{
 		Dir: dir, AcceptLicence: flags.accept, TrustFirst: flags.trust,
 		Report: func(done, total int64) {
 			meter.report(job.Progress{Step: "pull " + o.Name, Done: done, Total: total, ETASeconds: -1})
@@ -206,7 +207,7 @@ func pullOne(cmd *cobra.Command, flags *pullFlags, o inference.Offer, dir string
 	return nil
 }
 
-func printOffers(cmd *cobra.Command, offers []inference.Offer) error {
+func printOffers(cmd *cobra.Command, offers []pull.Offer) error {
 	if wantsJSON(cmd) {
 		for _, o := range offers {
 			printJSON(cmd.OutOrStdout(), map[string]any{

@@ -7,13 +7,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/pull"
 )
 
 // chosenBy returns the names that flags and arguments ask for.
 func chosenBy(t *testing.T, flags pullFlags, names ...string) ([]string, error) {
 	t.Helper()
-	offers, err := inference.Offers()
+	offers, err := pull.Offers()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/pull"
 	"github.com/motionmill/motionmill/inference/starter"
 )
 
@@ -59,7 +59,7 @@ func TestPullFromRegistries(t *testing.T) {
 // The program is killed in the third of the four.
 func TestPullTheCatalogue(t *testing.T) {
 	needParts(t)
-	offers, err := inference.Offers()
+	offers, err := pull.Offers()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestPullTheCatalogue(t *testing.T) {
 		}
 		files[at.Path], names = copies[o.SHA256], append(names, o.Name)
 	}
-	third, err := inference.FindOffer(offers, names[2])
+	third, err := pull.FindOffer(offers, names[2])
 	if err != nil {
 		t.Fatal(err)
 	}

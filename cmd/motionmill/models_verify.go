@@ -7,6 +7,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 )
 
 func newModelsVerifyCommand() *cobra.Command {
@@ -34,7 +36,7 @@ Runtime cannot open are told here.`,
 	return cmd
 }
 
-func verifyModels(cmd *cobra.Command, catalogue *inference.Catalogue, cfg inference.Config, names []string) error {
+func verifyModels(cmd *cobra.Command, catalogue *models.Catalogue, cfg onnx.Config, names []string) error {
 	models := catalogue.List()
 	if len(names) > 0 {
 		models = nil
@@ -79,14 +81,14 @@ func verifyModels(cmd *cobra.Command, catalogue *inference.Catalogue, cfg infere
 // verifyModel checks the file and tries the model. limit says why it was not
 // tried, and noRuntime what ONNX Runtime lacks for that. The sessions are freed: all
 // models together may not fit into memory.
-func verifyModel(cfg inference.Config, m inference.Model) (limit string, noRuntime, err error) {
+func verifyModel(cfg onnx.Config, m models.Model) (limit string, noRuntime, err error) {
 	if err := m.Verify(); err != nil {
 		return "", nil, err
 	}
 	if m.Supported() != nil {
 		return " (its file; family " + m.Family + " is not supported by this version)", nil, nil
 	}
-	runtime, err := inference.Open(cfg)
+	runtime, err := onnx.Open(cfg)
 	if err != nil {
 		return " (its file; ONNX Runtime cannot be used)", err, nil
 	}

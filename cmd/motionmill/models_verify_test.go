@@ -10,7 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/starter"
 	"github.com/motionmill/motionmill/worker/pipeline"
 )
@@ -102,7 +103,7 @@ func TestVerifyTriesModels(t *testing.T) {
 // TestWorkerRefusesBadModelsAtItsStart opens the models as work does before it takes a job.
 func TestWorkerRefusesBadModelsAtItsStart(t *testing.T) {
 	needParts(t)
-	catalogue, err := inference.LoadCatalogue([]string{badModels(t)}, starter.Files)
+	catalogue, err := models.LoadCatalogue([]string{badModels(t)}, starter.Files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +113,7 @@ func TestWorkerRefusesBadModelsAtItsStart(t *testing.T) {
 	}
 	for names, says := range map[[2]string]string{{"matte", "page"}: "web page", {"pose", "odd"}: "keypoints"} {
 		engine := &pipeline.Engine{
-			Config: inference.Config{Provider: inference.ProviderCPU, Library: os.Getenv("MOTIONMILL_ORT_LIBRARY")}, Catalogue: catalogue,
+			Config: onnx.Config{Provider: onnx.ProviderCPU, Library: os.Getenv("MOTIONMILL_ORT_LIBRARY")}, Catalogue: catalogue,
 			Names: map[string]string{"pose": "starter-pose", "matte": "good"},
 		}
 		engine.Names[names[0]] = names[1]

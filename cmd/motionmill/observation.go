@@ -11,7 +11,7 @@ import (
 	"go.opentelemetry.io/otel"
 	"golang.org/x/sys/unix"
 
-	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/metrics"
 	"github.com/motionmill/motionmill/store"
@@ -105,7 +105,7 @@ func (o *observation) counting(next func(job.Report)) func(job.Report) {
 // seesPipeline has the measures and the traces learn of steps and models.
 func (o *observation) seesPipeline(cfg *pipeline.Config) *metrics.Worker {
 	measures := o.Worker()
-	cfg.Engine.Using = func(m inference.UsedModel) { measures.Ran(m.Name, m.Provider) }
+	cfg.Engine.Using = func(m models.UsedModel) { measures.Ran(m.Name, m.Provider) }
 	cfg.Observe = func(ctx context.Context, step pipeline.StepRun) {
 		if step.Err == nil {
 			measures.Step(step.Name, step.Took(), step.Frames)

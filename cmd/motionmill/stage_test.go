@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"github.com/motionmill/motionmill/api/client"
-	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/media"
 )
 
@@ -39,7 +39,7 @@ func needParts(t *testing.T) {
 	if _, err := media.Find(t.Context(), media.Config{}); err != nil {
 		t.Skip(err)
 	}
-	if inference.FindLibrary() == "" && os.Getenv("MOTIONMILL_ORT_LIBRARY") == "" {
+	if onnx.FindLibrary() == "" && os.Getenv("MOTIONMILL_ORT_LIBRARY") == "" {
 		t.Skip("the ONNX Runtime library is not there; `make setup` fetches it")
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/worker"
 	"github.com/motionmill/motionmill/worker/pipeline"
 )
@@ -35,7 +35,7 @@ type workFlags struct {
 
 func (f *workFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.IntVar(&f.capacity, "capacity", inference.CPUs(), "units of work that may run at once")
+	flags.IntVar(&f.capacity, "capacity", onnx.CPUs(), "units of work that may run at once")
 	addCapacityFile(cmd, &f.capacityFile)
 	flags.StringVar(&f.claimSchedule, "claim-schedule", "*/5 * * * * *", "when to look for work: cron, seconds first")
 	flags.StringVar(&f.sweepSchedule, "sweep-schedule", "*/7 * * * * *", "when to look at timers: cron, seconds first")

@@ -6,25 +6,27 @@ import (
 	"sync"
 
 	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 )
 
 // Engine opens ONNX Runtime when the first job needs it, and gives every job
 // the sessions that are already open. A profile without models never needs it.
 type Engine struct {
-	Config    inference.Config
-	Catalogue *inference.Catalogue
+	Config    onnx.Config
+	Catalogue *models.Catalogue
 	// Names overrides the model of a task for every profile.
 	Names map[string]string
 	// Using, where given, is told of every model that a job gets, and of those
 	// that Warm opens. It must not wait.
-	Using func(model inference.UsedModel)
+	Using func(model models.UsedModel)
 
 	mu      sync.Mutex
-	runtime *inference.Runtime
+	runtime *onnx.Runtime
 }
 
 // Choose resolves the models that a profile uses.
-func (e *Engine) Choose(p Profile) (inference.Choice, error) {
+func (e *Engine) Choose(p Profile) (models.Choice, error) {
 	names := map[string]string{}
 	maps.Copy(names, p.Models)
 	maps.Copy(names, e.Names)
@@ -33,8 +35,8 @@ func (e *Engine) Choose(p Profile) (inference.Choice, error) {
 
 // Analyser returns an analyser for a profile and the version of ONNX Runtime,
 // or nil and "" when the profile needs no models.
-func (e *Engine) Analyser(p Profile) (*inference.Analyser, inference.Choice, string, error) {
-	var none inference.Choice
+func (e *Engine) Analyser(p Profile) (*inference.Analyser, models.Choice, string, error) {
+	var none models.Choice
 	if len(p.Tasks()) == 0 {
 		return nil, none, "", nil
 	}
@@ -87,7 +89,7 @@ func (e *Engine) Steps(p Profile) ([]*inference.Generic, string, error) {
 	return steps, runtime.Version(), nil
 }
 
-func (e *Engine) using(used ...inference.UsedModel) {
+func (e *Engine) using(used ...models.UsedModel) {
 	for _, m := range used {
 		if e.Using != nil {
 			e.Using(m)
@@ -96,9 +98,9 @@ func (e *Engine) using(used ...inference.UsedModel) {
 }
 
 // Chosen returns the models of a choice in the order detect, pose, matte.
-func Chosen(choice inference.Choice) []inference.Model {
-	var chosen []inference.Model
-	for _, m := range []*inference.Model{choice.Detect, choice.Pose, choice.Matte} {
+func Chosen(choice models.Choice) []models.Model {
+	var chosen []models.Model
+	for _, m := range []*models.Model{choice.Detect, choice.Pose, choice.Matte} {
 		if m != nil {
 			chosen = append(chosen, *m)
 		}
@@ -145,13 +147,13 @@ func (e *Engine) Close() error {
 	return nil
 }
 
-func (e *Engine) open() (*inference.Runtime, error) {
+func (e *Engine) open() (*onnx.Runtime, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.runtime != nil {
 		return e.runtime, nil
 	}
-	runtime, err := inference.Open(e.Config)
+	runtime, err := onnx.Open(e.Config)
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,7 @@ package pipeline
 import (
 	"testing"
 
-	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/media"
 )
@@ -96,7 +96,7 @@ func TestTheEstimateCoversTheDemo(t *testing.T) {
 // withModels gives cfg the starter models, or skips the test.
 func withModels(t *testing.T, cfg *Config, profile Profile) {
 	t.Helper()
-	engine := &Engine{Config: inference.Config{Threads: 1, Logger: cfg.Logger}, Catalogue: cfg.Engine.Catalogue}
+	engine := &Engine{Config: onnx.Config{Threads: 1, Logger: cfg.Logger}, Catalogue: cfg.Engine.Catalogue}
 	if err := engine.Warm(profile); err != nil {
 		t.Skip(err)
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/starter"
 	"github.com/motionmill/motionmill/job"
 )
@@ -18,12 +20,12 @@ import (
 // engineOf runs the models of folders and the starters, or skips the test.
 func engineOf(t *testing.T, folders ...string) *Engine {
 	t.Helper()
-	catalogue, err := inference.LoadCatalogue(folders, starter.Files)
+	catalogue, err := models.LoadCatalogue(folders, starter.Files)
 	if err != nil {
 		t.Fatal(err)
 	}
 	e := &Engine{
-		Config:    inference.Config{Provider: inference.ProviderCPU, Library: os.Getenv("MOTIONMILL_ORT_LIBRARY"), Threads: 1},
+		Config:    onnx.Config{Provider: onnx.ProviderCPU, Library: os.Getenv("MOTIONMILL_ORT_LIBRARY"), Threads: 1},
 		Catalogue: catalogue,
 	}
 	var typed *job.Error

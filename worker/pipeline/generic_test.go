@@ -15,7 +15,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -25,12 +26,12 @@ func handMadeConfig(t *testing.T) Config {
 	t.Helper()
 	cfg := config(t)
 	folder := filepath.Join("..", "..", "inference", "testdata")
-	catalogue, err := inference.LoadCatalogue([]string{folder, filepath.Join(folder, "generic")}, nil)
+	catalogue, err := models.LoadCatalogue([]string{folder, filepath.Join(folder, "generic")}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg.Engine = &Engine{
-		Config:    inference.Config{Provider: inference.ProviderCPU, Library: os.Getenv("MOTIONMILL_ORT_LIBRARY")},
+		Config:    onnx.Config{Provider: onnx.ProviderCPU, Library: os.Getenv("MOTIONMILL_ORT_LIBRARY")},
 		Catalogue: catalogue,
 	}
 	if _, err := cfg.Engine.open(); job.KindOf(err) == job.ModelMissing {

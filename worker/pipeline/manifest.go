@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/media"
 	"github.com/motionmill/motionmill/media/sandbox"
@@ -24,22 +24,22 @@ const ManifestName = "manifest.json"
 
 // Manifest says what was made, from what, with what, and how long it took.
 type Manifest struct {
-	Schema     string                `json:"schema"`
-	Job        string                `json:"job"`
-	Attempt    int                   `json:"attempt"`
-	Fence      int64                 `json:"fence"`
-	Profile    string                `json:"profile"`
-	Source     ManifestSource        `json:"source"`
-	Input      media.Info            `json:"input"`
-	Outputs    []ManifestOutput      `json:"outputs"`
-	Models     []inference.UsedModel `json:"models"`
-	Steps      []Step                `json:"steps"`
-	Tools      Tools                 `json:"tools"`
-	Sandbox    sandbox.Report        `json:"sandbox"`
-	Notes      []string              `json:"notes,omitempty"`
-	Lost       *media.Lost           `json:"lost,omitempty"`
-	StartedAt  time.Time             `json:"started_at"`
-	FinishedAt time.Time             `json:"finished_at"`
+	Schema     string             `json:"schema"`
+	Job        string             `json:"job"`
+	Attempt    int                `json:"attempt"`
+	Fence      int64              `json:"fence"`
+	Profile    string             `json:"profile"`
+	Source     ManifestSource     `json:"source"`
+	Input      media.Info         `json:"input"`
+	Outputs    []ManifestOutput   `json:"outputs"`
+	Models     []models.UsedModel `json:"models"`
+	Steps      []Step             `json:"steps"`
+	Tools      Tools              `json:"tools"`
+	Sandbox    sandbox.Report     `json:"sandbox"`
+	Notes      []string           `json:"notes,omitempty"`
+	Lost       *media.Lost        `json:"lost,omitempty"`
+	StartedAt  time.Time          `json:"started_at"`
+	FinishedAt time.Time          `json:"finished_at"`
 }
 
 // ManifestSource is the object that the job was made from.

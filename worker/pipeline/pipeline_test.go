@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/starter"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/media"
@@ -130,7 +132,7 @@ func config(t *testing.T) Config {
 	if err != nil {
 		t.Skip(err)
 	}
-	catalogue, err := inference.LoadCatalogue(nil, starter.Files)
+	catalogue, err := models.LoadCatalogue(nil, starter.Files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +142,7 @@ func config(t *testing.T) Config {
 	}
 	return Config{
 		Tools: tools, Limits: media.DefaultLimits(), Profiles: profiles, Version: "test", Logger: slog.New(slog.DiscardHandler),
-		Engine: &Engine{Config: inference.Config{Library: "/nowhere/libonnxruntime.so"}, Catalogue: catalogue},
+		Engine: &Engine{Config: onnx.Config{Library: "/nowhere/libonnxruntime.so"}, Catalogue: catalogue},
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/media"
 	"github.com/motionmill/motionmill/media/sandbox"
@@ -42,7 +42,7 @@ type Config struct {
 type product struct {
 	input   media.Info
 	outputs []ManifestOutput
-	models  []inference.UsedModel
+	models  []models.UsedModel
 	steps   []Step
 	notes   []string
 	tools   Tools
@@ -60,7 +60,7 @@ type upload struct {
 // process makes the outputs of profile from an upload into dir, which
 // exists and is empty and lies in the folder of the room.
 func (c Config) process(ctx context.Context, from upload, dir string, profile Profile, room *Room, hooks job.Hooks) (product, error) {
-	made := product{tools: Tools{FFmpeg: c.Tools.Version(), Motionmill: c.Version}, models: []inference.UsedModel{}}
+	made := product{tools: Tools{FFmpeg: c.Tools.Version(), Motionmill: c.Version}, models: []models.UsedModel{}}
 	made.sandbox, _ = c.Tools.Sandbox()
 	hooks.Report(job.Progress{Step: "probe", ETASeconds: -1})
 	began := time.Now()
@@ -119,7 +119,7 @@ func (w *work) make(ctx context.Context, made *product) error {
 	made.outputs, made.notes = append(append(made.outputs, streams...), outputs...), append(append(made.notes, w.play.notes...), notes...)
 	for _, s := range w.steps {
 		used := s.generic.Used()
-		if s.left == "" && !slices.ContainsFunc(made.models, func(m inference.UsedModel) bool { return m.Name == used.Name && m.Task == used.Task }) {
+		if s.left == "" && !slices.ContainsFunc(made.models, func(m models.UsedModel) bool { return m.Name == used.Name && m.Task == used.Task }) {
 			made.models = append(made.models, used)
 		}
 	}
@@ -150,7 +150,7 @@ func Weight(info media.Info, profile Profile) int {
 	return max(int(math.Ceil(load)), 1)
 }
 
-func starterNotes(choice inference.Choice) []string {
+func starterNotes(choice models.Choice) []string {
 	var notes []string
 	for _, m := range Chosen(choice) {
 		if m.Note != "" {

@@ -13,7 +13,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -134,12 +135,12 @@ func (s scene) write(t *testing.T, frames int) string {
 func markerConfig(t *testing.T) Config {
 	t.Helper()
 	cfg := config(t)
-	catalogue, err := inference.LoadCatalogue([]string{filepath.Join("..", "..", "inference", "testdata")}, nil)
+	catalogue, err := models.LoadCatalogue([]string{filepath.Join("..", "..", "inference", "testdata")}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg.Engine = &Engine{
-		Config:    inference.Config{Provider: inference.ProviderCPU, Library: os.Getenv("MOTIONMILL_ORT_LIBRARY"), Threads: 1},
+		Config:    onnx.Config{Provider: onnx.ProviderCPU, Library: os.Getenv("MOTIONMILL_ORT_LIBRARY"), Threads: 1},
 		Catalogue: catalogue,
 	}
 	var typed *job.Error
@@ -241,7 +242,7 @@ func TestAMarkerLandsWhereItIsInEveryFamily(t *testing.T) {
 	}
 	for _, model := range []string{"markers", "markers-udp", "markers-simcc", "markers-movenet", "markers-yolo"} {
 		cfg := markerConfig(t)
-		cfg.Engine.Names = map[string]string{inference.TaskPose: model}
+		cfg.Engine.Names = map[string]string{models.TaskPose: model}
 		for name, s := range scenes {
 			t.Run(model+" "+name, func(t *testing.T) { s.check(t, cfg, 0.25) })
 		}

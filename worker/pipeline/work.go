@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/media"
 )
@@ -22,7 +24,7 @@ type work struct {
 	input, dir string
 	info       media.Info
 	profile    Profile
-	choice     inference.Choice
+	choice     models.Choice
 	analyser   *inference.Analyser // nil when the profile needs no models
 	hooks      job.Hooks
 	steps      []*stepRun
@@ -190,7 +192,7 @@ func (w *work) threads() int {
 	if w.Threads > 0 {
 		return w.Threads
 	}
-	return inference.CPUs()
+	return onnx.CPUs()
 }
 
 func (w *work) path(output Output, name string) string {

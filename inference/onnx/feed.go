@@ -1,0 +1,65 @@
+package onnx
+
+import (
+	"fmt"
+
+	ort "github.com/yalue/onnxruntime_go"
+)
+
+// feed is the input tensor of a runner and the floats that a picture is
+// written to. They are the same memory, unless the graph takes integers or float16.
+type feed struct {
+	value  ort.Value
+	floats []float32
+	ints   []int32 // the tensor's own memory where it holds integers, else nil
+	bytes  []uint8 // the same of bytes
+	halves []byte  // the same of float16
+}
+
+// newFeed makes the input tensor of a type of Input and shape.
+func newFeed(kind string, shape []int64) (*feed, error) {
+	switch kind {
+	case "float16":
+		t, err := newHalves(shape)
+		if err != nil {
+			return nil, fmt.Errorf("create input tensor: %w", err)
+		}
+		return &feed{value: t, floats: make([]float32, len(t.GetData())/2), halves: t.GetData()}, nil
+	case "int32":
+		t, err := ort.NewEmptyTensor[int32](ort.Shape(shape))
+		if err != nil {
+			return nil, fmt.Errorf("create input tensor: %w", err)
+		}
+		ints := t.GetData()
+		return &feed{value: t, floats: make([]float32, len(ints)), ints: ints}, nil
+	case "uint8":
+		t, err := ort.NewEmptyTensor[uint8](ort.Shape(shape))
+		if err != nil {
+			return nil, fmt.Errorf("create input tensor: %w", err)
+		}
+		return &feed{value: t, floats: make([]float32, len(t.GetData())), bytes: t.GetData()}, nil
+	}
+	t, err := ort.NewEmptyTensor[float32](ort.Shape(shape))
+	if err != nil {
+		return nil, fmt.Errorf("create input tensor: %w", err)
+	}
+	return &feed{value: t, floats: t.GetData()}, nil
+}
+
+// load brings the floats into the tensor.
+func (f *feed) load() {
+	WholeNumbers(f.floats, f.ints)
+	WholeNumbers(f.floats, f.bytes)
+	if f.halves != nil {
+		narrow(f.halves, f.floats)
+	}
+}
+
+// WholeNumbers drops the fraction of each value, as a cast does; what
+// interpolation lost of a whole number does not make it the one below. Nothing
+// is written when to is empty.
+func WholeNumbers[T int32 | uint8](from []float32, to []T) {
+	for i, v := range from[:len(to)] {
+		to[i] = T(int32(v + 1.0/1024))
+	}
+}

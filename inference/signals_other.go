@@ -1,6 +1,0 @@
-//go:build !linux
-
-package inference
-
-// keepSignals runs f. CUDA, which changes handlers, is for Linux.
-func keepSignals(f func() error) error { return f() }
