@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/matting"
 	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/starter"
@@ -193,7 +194,7 @@ func (p *parts) analyser(b *testing.B) (*inference.Analyser, models.Choice) {
 
 func (p *parts) frames(info media.Info) inference.Video {
 	width, height := media.FrameSize(info, 640)
-	return inference.Video{Width: info.Width, Height: info.Height, FrameWidth: width, FrameHeight: height, Parallel: 1, Matte: inference.AllMatting()}
+	return inference.Video{Width: info.Width, Height: info.Height, FrameWidth: width, FrameHeight: height, Parallel: 1, Matte: matting.All()}
 }
 
 // inferAlone returns the CPU seconds of the models' own work on the frames of

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/matting"
 	"github.com/motionmill/motionmill/media"
 	"github.com/motionmill/motionmill/worker/pipeline"
 )
@@ -61,7 +62,7 @@ func analysed(b *testing.B, tools *media.Tools, analyser *inference.Analyser, vi
 	}
 	seen := 0
 	stats, err = analyser.Analyse(b.Context(), inference.Video{
-		Width: info.Width, Height: info.Height, FrameWidth: width, FrameHeight: height, Parallel: runtime.NumCPU(), Matte: inference.AllMatting(),
+		Width: info.Width, Height: info.Height, FrameWidth: width, FrameHeight: height, Parallel: runtime.NumCPU(), Matte: matting.All(),
 	}, func(pix []byte) (int, float64, error) {
 		frame, err := d.Next(pix)
 		return frame.Index, frame.Time.Seconds(), err

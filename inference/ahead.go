@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/motionmill/motionmill/inference/picture"
+	"github.com/motionmill/motionmill/inference/track"
 )
 
 // ahead is what was found in a frame before the scene was known that it depends on, so
@@ -21,7 +22,7 @@ type ahead struct {
 // known: people, where it is the detector's turn whatever is known, or else poses
 // where that frame showed people, who hardly turn out to be nobody.
 func (r *analysis) prepare(ctx context.Context, f *frame) (err error) {
-	if r.detect != nil && r.following.due(f.number) {
+	if r.detect != nil && r.following.Due(f.number) {
 		f.ahead.found, err = r.findByDetector(ctx, f)
 		f.ahead.detected = err == nil
 		return err
@@ -34,7 +35,7 @@ func (r *analysis) prepare(ctx context.Context, f *frame) (err error) {
 		return nil // There is nothing to be guessed.
 	default:
 	}
-	if boxes := f.older.boxes; len(boxes) > 0 && len(boxes) <= r.following.limit {
+	if boxes := f.older.boxes; len(boxes) > 0 && len(boxes) <= r.following.Limit {
 		f.ahead.boxes = boxes
 		f.ahead.points, err = r.estimateEach(ctx, f, boxes)
 	}
@@ -52,9 +53,9 @@ func (r *analysis) pointsIn(ctx context.Context, f *frame, boxes []picture.Rect)
 
 // show tells the frame lag after where people were seen. Whoever is still looked
 // for then is hardly there.
-func (l *link) show(seen []observation) {
+func (l *link) show(seen []track.Observation) {
 	for _, o := range seen {
-		l.boxes = append(l.boxes, o.box)
+		l.boxes = append(l.boxes, o.Box)
 	}
 	close(l.sighted)
 }

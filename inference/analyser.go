@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"runtime"
 
+	"github.com/motionmill/motionmill/inference/matting"
 	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
+	"github.com/motionmill/motionmill/inference/track"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -101,7 +103,7 @@ type Video struct {
 	// although nobody was lost; default 31, or 11 where all are followed.
 	DetectEvery int
 	// Matte says what is made of the mattes.
-	Matte Matting
+	Matte matting.Options
 }
 
 // Person is someone in a frame, in source px.
@@ -151,7 +153,7 @@ func (a *Analyser) MatteSize(v Video) (w, h int) {
 	if !a.wantMatte() || v.FrameWidth < 1 || v.FrameHeight < 1 {
 		return 0, 0
 	}
-	if v.Matte.enlarges() {
+	if v.Matte.Enlarges() {
 		return v.FrameWidth, v.FrameHeight
 	}
 	return a.matte.size(picture.Picture{Width: v.FrameWidth, Height: v.FrameHeight})
@@ -166,10 +168,10 @@ func (v *Video) check() error {
 			v.Width, v.Height, v.FrameWidth, v.FrameHeight), "", nil)
 	}
 	if v.People == "" {
-		v.People = PeopleLargest
+		v.People = track.PeopleLargest
 	}
 	if v.DetectEvery == 0 {
-		v.DetectEvery = DetectEvery(v.People)
+		v.DetectEvery = track.DetectEvery(v.People)
 	}
 	if v.DetectEvery < 1 {
 		return job.Fail(job.Unsupported, op, fmt.Sprintf("detect_every: %d", v.DetectEvery), "it is not a number of frames from 1",
@@ -187,17 +189,17 @@ func (v *Video) check() error {
 func (a *Analyser) CanFollow(people string) error {
 	const op = "follow people"
 	switch people {
-	case "", PeopleLargest:
+	case "", track.PeopleLargest:
 		return nil
-	case PeopleCentre, PeopleAll:
+	case track.PeopleCentre, track.PeopleAll:
 	default:
 		return job.Fail(job.Unsupported, op, "people: "+people, "there is no such choice",
-			"Write people: "+PeopleLargest+", "+PeopleCentre+" or "+PeopleAll+" in the profile", nil)
+			"Write people: "+track.PeopleLargest+", "+track.PeopleCentre+" or "+track.PeopleAll+" in the profile", nil)
 	}
 	if a.choice.Pose != nil && !a.FindsPeople() {
 		return job.Fail(job.ModelMissing, op, "people: "+people,
 			fmt.Sprintf("the pose model %s finds one person, and there is no detector that tells people apart", a.choice.Pose.Name),
-			"Install a detector or a pose model that finds everyone (motionmill models list), or write people: "+PeopleLargest+" in the profile", nil)
+			"Install a detector or a pose model that finds everyone (motionmill models list), or write people: "+track.PeopleLargest+" in the profile", nil)
 	}
 	return nil
 }

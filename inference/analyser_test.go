@@ -16,6 +16,7 @@ import (
 	"github.com/motionmill/motionmill/inference/inferencetest"
 	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/picture"
+	"github.com/motionmill/motionmill/inference/track"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -236,7 +237,7 @@ func TestIDs(t *testing.T) {
 		}, 30, 75, 2},
 		{"away for a while, back at the same place", func(i int) (picture.Rect, bool) { return picture.Rect{X: 0, Y: 0, W: 20, H: 40}, i < 30 || i >= 75 }, 30, 75, 1},
 		{"a cut in the film", func(i int) (picture.Rect, bool) {
-			if i < detectEvery { // the detector looks just then
+			if i < track.DetectEvery(track.PeopleLargest) { // the detector looks just then
 				return picture.Rect{X: 0, Y: 0, W: 20, H: 40}, true
 			}
 			return picture.Rect{X: 50, Y: 30, W: 20, H: 40}, true
@@ -314,7 +315,7 @@ func TestSlowEmitHoldsNextBack(t *testing.T) {
 			ended <- err
 		}()
 		synctest.Wait()
-		if read > 4+2*lag {
+		if read > 4+2*track.Lag {
 			t.Errorf("%d frames were read while nothing was taken", read)
 		}
 		close(stop)
@@ -377,12 +378,12 @@ func TestAnalyseRefuses(t *testing.T) {
 	v.People = "some"
 	_, err := s.analyser(true, true).Analyse(t.Context(), v, frames(1), nil)
 	inferencetest.WantKind(t, err, job.Unsupported)
-	for _, people := range []string{PeopleAll, PeopleCentre} {
+	for _, people := range []string{track.PeopleAll, track.PeopleCentre} {
 		v.People = people
 		_, err = s.analyser(false, true).Analyse(t.Context(), v, frames(1), nil)
 		inferencetest.WantKind(t, err, job.ModelMissing)
 	}
-	v.People, v.DetectEvery = PeopleAll, -1
+	v.People, v.DetectEvery = track.PeopleAll, -1
 	_, err = s.analyser(true, true).Analyse(t.Context(), v, frames(1), nil)
 	inferencetest.WantKind(t, err, job.Unsupported)
 	_, err = s.analyser(true, true).Analyse(t.Context(), Video{Width: 10, Height: 10}, frames(1), nil)

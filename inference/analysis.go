@@ -8,7 +8,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/motionmill/motionmill/inference/matting"
 	"github.com/motionmill/motionmill/inference/picture"
+	"github.com/motionmill/motionmill/inference/track"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -22,7 +24,7 @@ import (
 type analysis struct {
 	*Analyser
 	video     Video
-	following following
+	following track.Following
 	tokens    chan struct{}
 	free      chan *frame // empty frames
 	work      chan *frame // read, for a worker
@@ -42,7 +44,7 @@ const (
 type link struct {
 	done   chan struct{}
 	matted chan struct{} // closed when the matte is made, where the next waits for it
-	after  scene
+	after  track.Scene
 	// boxes are where people were seen, frame px, before it is known who they are;
 	// sighted is closed once they may be read.
 	boxes   []picture.Rect
@@ -59,20 +61,20 @@ type frame struct {
 	time   float64
 	// older and old are the links of the frames lag and one before, own is this frame's.
 	older, old, own *link
-	cut             cutout
+	cut             matting.Cutout
 	matted          bool // the matte is made
 	ahead           ahead
-	seen            []observation // in the order of ids
+	seen            []track.Observation // in the order of ids
 	done            chan struct{}
 }
 
 func newAnalysis(a *Analyser, v Video) *analysis {
 	// A few frames more than tokens: a frame that waits for an earlier one must
 	// not keep a core idle, nor must the decoder.
-	held := v.Parallel + 2*lag
+	held := v.Parallel + 2*track.Lag
 	run := &analysis{
 		mattes:   newMattes(a.matte, v.Matte, picture.Picture{Width: v.FrameWidth, Height: v.FrameHeight}),
-		Analyser: a, video: v, following: newFollowing(v.People, v.DetectEvery, v.FrameWidth, v.FrameHeight),
+		Analyser: a, video: v, following: track.NewFollowing(v.People, v.DetectEvery, v.FrameWidth, v.FrameHeight),
 		tokens: make(chan struct{}, v.Parallel),
 		free:   make(chan *frame, held), work: make(chan *frame), order: make(chan *frame, held),
 	}
@@ -149,7 +151,7 @@ func (r *analysis) serve(ctx context.Context) error {
 
 // emit gives the results in order.
 func (r *analysis) emit(ctx context.Context, emit func(Result) error) error {
-	smooth := smoothers{}
+	smooth := track.Smoothers{}
 	for {
 		f, err := receive(ctx, r.order)
 		if err != nil || f == nil {
@@ -187,13 +189,13 @@ func (r *analysis) process(ctx context.Context, f *frame) error {
 	if err != nil {
 		return err
 	}
-	f.own.after, f.seen = before.advance(r.following, seen, f.time)
+	f.own.after, f.seen = before.Advance(r.following, seen, f.time)
 	close(f.own.done)
 	return nil
 }
 
 // see finds who is in f, in the way of the pose model.
-func (r *analysis) see(ctx context.Context, f *frame) ([]observation, error) {
+func (r *analysis) see(ctx context.Context, f *frame) ([]track.Observation, error) {
 	if r.people != nil {
 		return r.spotAll(ctx, f)
 	}
@@ -217,9 +219,9 @@ func newLink() *link {
 }
 
 // wait returns what is known after the link's frame.
-func (l *link) wait(ctx context.Context) (scene, error) {
+func (l *link) wait(ctx context.Context) (track.Scene, error) {
 	if _, err := receive(ctx, l.done); err != nil {
-		return scene{}, err
+		return track.Scene{}, err
 	}
 	return l.after, nil
 }

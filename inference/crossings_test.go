@@ -7,6 +7,7 @@ import (
 
 	"github.com/motionmill/motionmill/inference/inferencetest"
 	"github.com/motionmill/motionmill/inference/picture"
+	"github.com/motionmill/motionmill/inference/track"
 )
 
 // straight is somebody who walks from x at a speed in px/s.
@@ -76,7 +77,7 @@ func films() []film {
 }
 
 // watchFilm follows everybody through a rendered scene and measures how well.
-func watchFilm(tb testing.TB, r *rendered, v Video, change func(*following)) trackScore {
+func watchFilm(tb testing.TB, r *rendered, v Video, change func(*track.Following)) trackScore {
 	tb.Helper()
 	v.Width, v.Height, v.FrameWidth, v.FrameHeight = sceneWidth, sceneHeight, sceneWidth, sceneHeight
 	if err := v.check(); err != nil {
@@ -102,35 +103,35 @@ func watchFilm(tb testing.TB, r *rendered, v Video, change func(*following)) tra
 // choice is a way to tell who is who.
 type choice struct {
 	name string
-	set  func(*following)
+	set  func(*track.Following)
 }
 
 // choices are the ways that were compared; the last is the one that is used.
 func choices() []choice {
-	stays := func(track, float64) (dx, dy float64) { return 0, 0 }
-	boxes := func(where func(track, float64) (dx, dy float64)) likeness {
-		return func(k track, o observation, t float64) float64 {
+	stays := func(track.Track, float64) (dx, dy float64) { return 0, 0 }
+	boxes := func(where func(track.Track, float64) (dx, dy float64)) track.Likeness {
+		return func(k track.Track, o track.Observation, t float64) float64 {
 			dx, dy := where(k, t)
-			return picture.Overlap(picture.Rect{X: k.box.X + dx, Y: k.box.Y + dy, W: k.box.W, H: k.box.H}, o.box)
+			return picture.Overlap(picture.Rect{X: k.Box.X + dx, Y: k.Box.Y + dy, W: k.Box.W, H: k.Box.H}, o.Box)
 		}
 	}
-	poses := func(where func(track, float64) (dx, dy float64)) likeness {
-		return func(k track, o observation, t float64) float64 {
+	poses := func(where func(track.Track, float64) (dx, dy float64)) track.Likeness {
+		return func(k track.Track, o track.Observation, t float64) float64 {
 			dx, dy := where(k, t)
-			return alike(k.points, o.points, dx, dy, o.box.Area())
+			return track.Alike(k.Points, o.Points, dx, dy, o.Box.Area())
 		}
 	}
-	both := func(k track, o observation, t float64) float64 {
-		return (boxes(track.expected)(k, o, t) + poses(track.expected)(k, o, t)) / 2
+	both := func(k track.Track, o track.Observation, t float64) float64 {
+		return (boxes(track.Track.Expected)(k, o, t) + poses(track.Track.Expected)(k, o, t)) / 2
 	}
 	return []choice{
-		{"IoU of boxes, best first", func(g *following) { g.pair, g.likeness = greedy, boxes(stays) }},
-		{"IoU of boxes", func(g *following) { g.likeness = boxes(stays) }},
-		{"IoU of boxes, Kalman", func(g *following) { g.likeness = boxes(track.expected) }},
-		{"OKS of poses", func(g *following) { g.likeness = poses(stays) }},
-		{"mean of IoU and OKS, Kalman", func(g *following) { g.likeness = both }},
-		{"OKS of poses, Kalman, best first", func(g *following) { g.pair = greedy }},
-		{"OKS of poses, Kalman", func(*following) {}},
+		{"IoU of boxes, best first", func(g *track.Following) { g.Pair, g.Likeness = greedy, boxes(stays) }},
+		{"IoU of boxes", func(g *track.Following) { g.Likeness = boxes(stays) }},
+		{"IoU of boxes, Kalman", func(g *track.Following) { g.Likeness = boxes(track.Track.Expected) }},
+		{"OKS of poses", func(g *track.Following) { g.Likeness = poses(stays) }},
+		{"mean of IoU and OKS, Kalman", func(g *track.Following) { g.Likeness = both }},
+		{"OKS of poses, Kalman, best first", func(g *track.Following) { g.Pair = greedy }},
+		{"OKS of poses, Kalman", func(*track.Following) {}},
 	}
 }
 
@@ -184,12 +185,12 @@ func TestWhoIsWho(t *testing.T) {
 	for i, f := range list {
 		scenes[i] = render(f.people, f.frames, 30)
 	}
-	watch := func(v Video, set func(*following)) (all filmScore, each []filmScore) {
+	watch := func(v Video, set func(*track.Following)) (all filmScore, each []filmScore) {
 		each = make([]filmScore, len(list))
 		for i := range list {
 			for seed := range filmSeeds {
 				r := &rendered{frames: scenes[i], seed: uint64(seed + 1)}
-				v.People = PeopleAll
+				v.People = track.PeopleAll
 				score := watchFilm(t, r, v, set)
 				all.add(score, r)
 				each[i].add(score, r)
@@ -222,8 +223,8 @@ func TestWhoIsWho(t *testing.T) {
 		}
 	}
 	t.Log(head)
-	for _, every := range []int{1, 5, detectEveryForAll, 31} {
-		all, _ := watch(Video{Parallel: 2, DetectEvery: every}, func(*following) {})
+	for _, every := range []int{1, 5, track.DetectEvery(track.PeopleAll), 31} {
+		all, _ := watch(Video{Parallel: 2, DetectEvery: every}, func(*track.Following) {})
 		t.Log(all.row("detector every " + inferencetest.Itoa(every)))
 	}
 }

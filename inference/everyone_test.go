@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/motionmill/motionmill/inference/picture"
+	"github.com/motionmill/motionmill/inference/track"
 )
 
 // slowly is a rendered scene whose models take times of their own, in fake time.
@@ -64,7 +65,7 @@ func TestEveryoneIsTheSameWhateverTheLoad(t *testing.T) {
 		scene := render(f.people, 90, 30)
 		var want []Result
 		for i, parallel := range []int{1, 2, 3, 8} {
-			got := everyone(t, &rendered{frames: scene, seed: 9}, PeopleAll, parallel, scramble(i))
+			got := everyone(t, &rendered{frames: scene, seed: 9}, track.PeopleAll, parallel, scramble(i))
 			if i == 0 {
 				want = got
 			}
@@ -91,7 +92,7 @@ func TestHiddenForHalfASecond(t *testing.T) {
 	if hidden < 15 {
 		t.Fatalf("the scene hides somebody for %d frames only", hidden)
 	}
-	results := everyone(t, &rendered{frames: scene, clean: true}, PeopleAll, 2, scramble(1))
+	results := everyone(t, &rendered{frames: scene, clean: true}, track.PeopleAll, 2, scramble(1))
 	for i, list := range ids(results) {
 		want := []int{1, 2}
 		if scene[i][1].share < 0.1 {
@@ -112,7 +113,7 @@ func trio() []walker {
 
 func TestWhoIsFollowed(t *testing.T) {
 	scene := render(trio(), 40, 30)
-	for people, at := range map[string][]int{PeopleLargest: {540}, PeopleCentre: {330}, PeopleAll: {540, 120, 330}, "": {540}} {
+	for people, at := range map[string][]int{track.PeopleLargest: {540}, track.PeopleCentre: {330}, track.PeopleAll: {540, 120, 330}, "": {540}} {
 		r := &rendered{frames: scene, clean: true}
 		for i, result := range everyone(t, r, people, 2, scramble(3)) {
 			var middles []int
@@ -146,18 +147,18 @@ func TestNewcomers(t *testing.T) {
 		scene[i] = scene[i][:1]
 	}
 	r := &rendered{frames: scene, clean: true}
-	lists := ids(everyone(t, r, PeopleAll, 3, scramble(4)))
+	lists := ids(everyone(t, r, track.PeopleAll, 3, scramble(4)))
 	for i, list := range lists {
 		want := []int{1}
-		if i >= 2*detectEveryForAll { // the first look that can see them
+		if i >= 2*track.DetectEvery(track.PeopleAll) { // the first look that can see them
 			want = []int{1, 2}
 		}
 		if !slices.Equal(list, want) {
 			t.Errorf("frame %d: ids %v, want %v", i, list, want)
 		}
 	}
-	if n := r.detections.Load(); n != 2+(59/detectEveryForAll) {
-		t.Errorf("%d detections, want one every %d frames and one more at the start", n, detectEveryForAll)
+	if n := r.detections.Load(); n != int64(2+59/track.DetectEvery(track.PeopleAll)) {
+		t.Errorf("%d detections, want one every %d frames and one more at the start", n, track.DetectEvery(track.PeopleAll))
 	}
 }
 
@@ -168,33 +169,14 @@ func TestSomebodyLeaves(t *testing.T) {
 		scene[30+i] = scene[30+i][:1]
 	}
 	r := &rendered{frames: scene, clean: true}
-	for i, list := range ids(everyone(t, r, PeopleAll, 3, scramble(5))) {
+	for i, list := range ids(everyone(t, r, track.PeopleAll, 3, scramble(5))) {
 		if want := []int{1, 2}; i < 30 && !slices.Equal(list, want) || i >= 30 && len(list) != 1 {
 			t.Errorf("frame %d: ids %v", i, list)
 		}
 	}
 	// 2 at the start, one each eleventh frame, 2 as the poses fail, and a third of 60.
-	if n := r.detections.Load(); n > 2+200/detectEveryForAll+2+21 {
+	if n := r.detections.Load(); n > int64(2+200/track.DetectEvery(track.PeopleAll)+2+21) {
 		t.Errorf("%d detections", n)
-	}
-}
-
-func TestDetectorIsDueInTurn(t *testing.T) {
-	for _, every := range []int{1, 2, 3, 7, 10, 31} {
-		g := following{detectEvery: every}
-		count, odd, last := 0, 0, -1
-		for i := range 1000 {
-			if !g.due(i) {
-				continue
-			}
-			if last >= 0 && i-last > every+1 {
-				t.Errorf("every %d: nothing between %d and %d", every, last, i)
-			}
-			count, odd, last = count+1, odd+i%2, i
-		}
-		if want := 1000 / every; count < want-1 || count > want+1 || odd < count/2-1 || odd > count/2+1 {
-			t.Errorf("every %d: %d of 1000 frames, %d of them odd", every, count, odd)
-		}
 	}
 }
 

@@ -6,13 +6,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/motionmill/motionmill/inference/picture"
+	"github.com/motionmill/motionmill/inference/track"
 	"github.com/motionmill/motionmill/job"
 )
 
 // follow finds the poses of the followed people in f: where they are expected,
 // given what was known lag frames ago. Everywhere people are sought now and
 // then, and when somebody is not where expected.
-func (r *analysis) follow(ctx context.Context, f *frame) ([]observation, error) {
+func (r *analysis) follow(ctx context.Context, f *frame) ([]track.Observation, error) {
 	if err := r.prepare(ctx, f); err != nil {
 		return nil, err
 	}
@@ -20,38 +21,38 @@ func (r *analysis) follow(ctx context.Context, f *frame) ([]observation, error) 
 	if err != nil {
 		return nil, err
 	}
-	var s sight
-	expected := before.visible()
+	var s track.Sight
+	expected := before.Visible()
 	sources := r.sources()
 	searched := len(expected) == 0 || r.detect != nil &&
-		r.following.searches(f.number, before, f.time)
+		r.following.Searches(f.number, before, f.time)
 	var found []picture.Detection
 	if searched {
 		if found, err = sources[0](ctx, f); err != nil {
 			return nil, err
 		}
 	}
-	if err := r.look(ctx, f, &s, r.following.correct(expected, found)); err != nil {
+	if err := r.look(ctx, f, &s, r.following.Correct(expected, found)); err != nil {
 		return nil, err
 	}
-	if !searched && len(s.seen) < len(s.tried) {
+	if !searched && len(s.Seen) < len(s.Tried) {
 		if found, err = sources[0](ctx, f); err != nil {
 			return nil, err
 		}
 		searched = true
 	}
-	f.own.show(s.seen)
+	f.own.show(s.Seen)
 	now, err := f.old.wait(ctx) // Somebody may have been found in the frame in between.
 	if err != nil {
 		return nil, err
 	}
 	for next := 1; ; next++ {
-		if err := r.look(ctx, f, &s, r.following.others(now, found, s, f.time)); err != nil {
+		if err := r.look(ctx, f, &s, r.following.Others(now, found, s, f.time)); err != nil {
 			return nil, err
 		}
 		// What a source finds may turn out to be nobody.
-		if !searched || len(s.seen) > 0 || len(found) == 0 || next == len(sources) {
-			return s.seen, nil
+		if !searched || len(s.Seen) > 0 || len(found) == 0 || next == len(sources) {
+			return s.Seen, nil
 		}
 		if found, err = sources[next](ctx, f); err != nil {
 			return nil, err
@@ -60,20 +61,20 @@ func (r *analysis) follow(ctx context.Context, f *frame) ([]observation, error) 
 }
 
 // look looks for poses at the guesses.
-func (r *analysis) look(ctx context.Context, f *frame, s *sight, guesses []guess) error {
+func (r *analysis) look(ctx context.Context, f *frame, s *track.Sight, guesses []track.Guess) error {
 	boxes := make([]picture.Rect, len(guesses))
 	for i, g := range guesses {
-		boxes[i] = g.box
+		boxes[i] = g.Box
 	}
 	points, err := r.pointsIn(ctx, f, boxes)
 	if err != nil {
 		return err
 	}
 	for i, g := range guesses {
-		s.tried = append(s.tried, g.box)
-		if o, ok := observe(points[i], r.pose.minimum(), f.pic.Width, f.pic.Height); ok {
-			o.sought = g.sought
-			s.seen = append(s.seen, o)
+		s.Tried = append(s.Tried, g.Box)
+		if o, ok := track.Observe(points[i], r.pose.minimum(), f.pic.Width, f.pic.Height); ok {
+			o.Sought = g.Sought
+			s.Seen = append(s.Seen, o)
 		}
 	}
 	return nil
@@ -138,7 +139,7 @@ func (r *analysis) findByMatte(ctx context.Context, f *frame) ([]picture.Detecti
 	if err := r.cutMatte(ctx, f); err != nil {
 		return nil, err
 	}
-	box, ok := f.cut.person(f.pic)
+	box, ok := f.cut.Person(f.pic)
 	if !ok {
 		return nil, nil
 	}

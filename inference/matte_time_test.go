@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/matting"
 	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
@@ -30,13 +31,13 @@ func TestMatteOverTime(t *testing.T) {
 		for _, scene := range scenes {
 			shown, masks := shownAs(t, scene, frames, truth)
 			raw := rawMattes(t, f, v, shown)
-			plain := scoreOf(raw, v, Matting{}, shown, masks, truth)
+			plain := scoreOf(raw, v, matting.Options{}, shown, masks, truth)
 			t.Logf("| %s | %s | as the model gives it | %s |", name, scene, plain)
-			for _, way := range []Matting{{Solid: true}, {Refine: true}, {Steady: true}, {Solid: true, Refine: true}} {
+			for _, way := range []matting.Options{{Solid: true}, {Refine: true}, {Steady: true}, {Solid: true, Refine: true}} {
 				t.Logf("| | | %s | %s |", described(way), scoreOf(raw, v, way, shown, masks, truth))
 			}
-			all := scoreOf(raw, v, AllMatting(), shown, masks, truth)
-			t.Logf("| | | %s | %s |", described(AllMatting()), all)
+			all := scoreOf(raw, v, matting.All(), shown, masks, truth)
+			t.Logf("| | | %s | %s |", described(matting.All()), all)
 			if all.iou < plain.iou+0.01 || all.difference > 0.9*plain.difference || all.restless > 0.75*plain.restless ||
 				scene != scenes[len(scenes)-1] && all.flicker > 0.9*plain.flicker {
 				t.Errorf("%s, %s: %s, plain %s", name, scene, all, plain)
@@ -45,7 +46,7 @@ func TestMatteOverTime(t *testing.T) {
 	}
 }
 
-func described(way Matting) (text string) {
+func described(way matting.Options) (text string) {
 	for _, part := range []struct {
 		on   bool
 		name string
@@ -162,28 +163,28 @@ func (s score) String() string {
 }
 
 // scoreOf makes of raw mattes what a way says, and measures it.
-func scoreOf(raw [][]byte, video Video, way Matting, frames, masks [][]byte, truth starter.GroundTruth) score {
+func scoreOf(raw [][]byte, video Video, way matting.Options, frames, masks [][]byte, truth starter.GroundTruth) score {
 	s := score{frames: len(frames)}
 	w, h := truth.MaskWidth, truth.MaskHeight
 	small, last := make([]float32, w*h), make([]float32, w*h)
 	var shrink picture.Resampler
 	pic := picture.Picture{Width: video.FrameWidth, Height: video.FrameHeight}
 	side := int(math.Sqrt(float64(len(raw[0])))) // The models' mattes are square.
-	c := newCutout(way, pic, side, side)
-	var steady steady
+	c := matting.NewCutout(way, pic, side, side)
+	var steady matting.Steady
 	for i, pix := range frames {
 		pic.Pix = pix
-		copy(c.raw, raw[i])
+		copy(c.Raw, raw[i])
 		began := time.Now()
-		c.finish(pic)
+		c.Finish(pic)
 		if way.Steady {
-			steady.next(&c, pic)
+			steady.Next(&c, pic)
 		}
 		s.took += time.Since(began)
-		if len(c.out) == len(c.raw) {
-			shrink.Plane(small, w, h, c.out, side, side)
+		if len(c.Out) == len(c.Raw) {
+			shrink.Plane(small, w, h, c.Out, side, side)
 		} else {
-			shrink.Plane(small, w, h, c.out, pic.Width, pic.Height)
+			shrink.Plane(small, w, h, c.Out, pic.Width, pic.Height)
 		}
 		s.add(small, last, masks, i, w)
 		small, last = last, small
@@ -250,23 +251,23 @@ func TestMatteOverTimeIsTheSameWhateverTheLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v.Matte = AllMatting()
+	v.Matte = matting.All()
 	if w, h := a.MatteSize(v); w != v.FrameWidth || h != v.FrameHeight {
 		t.Fatalf("the mattes are %dx%d", w, h)
 	}
 	var want [][]byte
 	pic := picture.Picture{Width: v.FrameWidth, Height: v.FrameHeight}
 	w, h := f.size(pic)
-	c := newCutout(v.Matte, pic, w, h)
-	var steady steady
+	c := matting.NewCutout(v.Matte, pic, w, h)
+	var steady matting.Steady
 	for _, pix := range frames {
 		pic.Pix = pix
-		if err := f.cut(pic, c.raw); err != nil {
+		if err := f.cut(pic, c.Raw); err != nil {
 			t.Fatal(err)
 		}
-		c.finish(pic)
-		steady.next(&c, pic)
-		want = append(want, slices.Clone(c.out))
+		c.Finish(pic)
+		steady.Next(&c, pic)
+		want = append(want, slices.Clone(c.Out))
 	}
 	for _, v.Parallel = range []int{1, 2, 6} {
 		results, stats := analyse(t, a, v, frames, 30)

@@ -3,20 +3,21 @@ package inference
 import (
 	"context"
 
+	"github.com/motionmill/motionmill/inference/matting"
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
 // mattes is what the mattes of one video need beyond a frame.
 type mattes struct {
-	way     Matting
+	way     matting.Options
 	model   matter // nil where there is none
 	ordered bool
-	steady  steady
+	steady  matting.Steady
 	end     func() error
 }
 
 // newMattes begins a video.
-func newMattes(m matter, way Matting, pic picture.Picture) *mattes {
+func newMattes(m matter, way matting.Options, pic picture.Picture) *mattes {
 	v := &mattes{way: way, model: m, end: func() error { return nil }}
 	if f, ok := m.(filmed); ok {
 		video := f.film(pic)
@@ -26,12 +27,12 @@ func newMattes(m matter, way Matting, pic picture.Picture) *mattes {
 }
 
 // place makes a place for the mattes of frames like pic.
-func (v *mattes) place(pic picture.Picture) cutout {
+func (v *mattes) place(pic picture.Picture) matting.Cutout {
 	if v.model == nil {
-		return cutout{}
+		return matting.Cutout{}
 	}
 	w, h := v.model.size(pic)
-	return newCutout(v.way, pic, w, h)
+	return matting.NewCutout(v.way, pic, w, h)
 }
 
 // cutMatte makes the matte of f, once. Mattes of which one needs the one before
@@ -49,9 +50,9 @@ func (r *analysis) cutMatte(ctx context.Context, f *frame) error {
 		}
 	}
 	err := r.compute(ctx, meterMatte, func() error {
-		err := v.model.cut(f.pic, c.raw)
+		err := v.model.cut(f.pic, c.Raw)
 		if err == nil && r.wantMatte() {
-			c.finish(f.pic)
+			c.Finish(f.pic)
 		}
 		return err
 	})
@@ -73,7 +74,7 @@ func (r *analysis) cutMatte(ctx context.Context, f *frame) error {
 // steadyMatte blends the matte of f with the one before, which is done.
 func (r *analysis) steadyMatte(ctx context.Context, f *frame) error {
 	err := r.compute(ctx, meterMatte, func() error {
-		r.mattes.steady.next(&f.cut, f.pic)
+		r.mattes.steady.Next(&f.cut, f.pic)
 		return nil
 	})
 	r.meters[meterMatte].count.Add(-1) // Its time is the matte's; it is no inference.

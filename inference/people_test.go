@@ -11,6 +11,7 @@ import (
 	"github.com/motionmill/motionmill/inference/inferencetest"
 	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/picture"
+	"github.com/motionmill/motionmill/inference/track"
 )
 
 // crowd is a stage whose model finds everyone by itself: the stage's person
@@ -105,7 +106,7 @@ func (g *guided) estimate(pic picture.Picture, box picture.Rect, points []pictur
 }
 
 func (g *guided) next(points []picture.Keypoint, _, _ int) picture.Rect {
-	box, _ := bounds(points)
+	box, _ := track.Bounds(points)
 	return box.Grow(0.5)
 }
 

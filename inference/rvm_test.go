@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/matting"
 	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
@@ -92,7 +93,7 @@ func sameMattes(t *testing.T, name string, got, want [][]byte) {
 	}
 }
 
-func mattesOf(t *testing.T, a *Analyser, frames [][]byte, parallel int, way Matting) (mattes [][]byte) {
+func mattesOf(t *testing.T, a *Analyser, frames [][]byte, parallel int, way matting.Options) (mattes [][]byte) {
 	t.Helper()
 	v := Video{Width: recurrentWidth, Height: recurrentHeight, FrameWidth: recurrentWidth, FrameHeight: recurrentHeight, Parallel: parallel, Matte: way}
 	results, _ := analyse(t, a, v, frames, 30)
@@ -108,7 +109,7 @@ func TestRVMRemembersAVideoInOrder(t *testing.T) {
 	want := remembered(frames, 1) // All of a picture so small.
 	for _, parallel := range []int{1, 2, 5} {
 		// Again and again: each video begins with nothing.
-		sameMattes(t, "parallel "+inferencetest.Itoa(parallel), mattesOf(t, a, frames, parallel, Matting{}), want)
+		sameMattes(t, "parallel "+inferencetest.Itoa(parallel), mattesOf(t, a, frames, parallel, matting.Options{}), want)
 	}
 }
 
@@ -118,7 +119,7 @@ func TestRVMKeepsVideosApart(t *testing.T) {
 	for seed := range byte(4) {
 		group.Go(func() {
 			frames := recurrentFrames(16, seed)
-			sameMattes(t, "video "+inferencetest.Itoa(int(seed)), mattesOf(t, a, frames, 3, Matting{}), remembered(frames, 1))
+			sameMattes(t, "video "+inferencetest.Itoa(int(seed)), mattesOf(t, a, frames, 3, matting.Options{}), remembered(frames, 1))
 		})
 	}
 	group.Wait()
@@ -133,7 +134,7 @@ func TestRVMTellsTheRatioAndKnowsStills(t *testing.T) {
 	}
 	sameMattes(t, "still", [][]byte{matte}, remembered(frames, 1))
 	a = recurrentAnalyser(t, inferencetest.OpenRuntime(t), map[string]any{"downsample_ratio": 0.25})
-	sameMattes(t, "ratio 0.25", mattesOf(t, a, recurrentFrames(6, 3), 2, Matting{}), remembered(recurrentFrames(6, 3), 0.25))
+	sameMattes(t, "ratio 0.25", mattesOf(t, a, recurrentFrames(6, 3), 2, matting.Options{}), remembered(recurrentFrames(6, 3), 0.25))
 }
 
 // A video that is cut off must give back what it remembered.
@@ -155,7 +156,7 @@ func TestRVMStopsInTheMiddle(t *testing.T) {
 		return nil
 	})
 	inferencetest.WantKind(t, err, job.Storage)
-	sameMattes(t, "the next video", mattesOf(t, a, frames, 2, Matting{}), remembered(frames, 1))
+	sameMattes(t, "the next video", mattesOf(t, a, frames, 2, matting.Options{}), remembered(frames, 1))
 }
 
 // remembering counts the runners that remember and those that were closed.
@@ -192,7 +193,7 @@ func TestRVMFreesWhatItRemembers(t *testing.T) {
 	}
 	a := &Analyser{choice: models.Choice{Matte: &m, WantMatte: true}, matte: able.matte}
 	for range 3 {
-		mattesOf(t, a, recurrentFrames(5, 1), 2, Matting{})
+		mattesOf(t, a, recurrentFrames(5, 1), 2, matting.Options{})
 	}
 	if s.Runners != 3 || s.Closed != 3 {
 		t.Errorf("3 videos made %d runners and closed %d", s.Runners, s.Closed)
@@ -229,5 +230,5 @@ func TestDraftOfRVM(t *testing.T) {
 		t.Fatalf("%v: %s", err, text)
 	}
 	frames := recurrentFrames(3, 1)
-	sameMattes(t, "drafted", mattesOf(t, a, frames, 1, Matting{}), remembered(frames, 1))
+	sameMattes(t, "drafted", mattesOf(t, a, frames, 1, matting.Options{}), remembered(frames, 1))
 }

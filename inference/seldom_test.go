@@ -6,6 +6,7 @@ import (
 
 	"github.com/motionmill/motionmill/inference/inferencetest"
 	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/track"
 )
 
 // meanOKS is how alike the people of two analyses of a video are, by COCO's
@@ -22,7 +23,7 @@ func meanOKS(as, bs []Result, points func(Person) [][3]float64) float64 {
 			continue
 		}
 		a, b := as[i].People[0], bs[i].People[0]
-		const grown = 1 + 2*boxMargin
+		const grown = 1 + 2*track.BoxMargin
 		sum += oks(shown{points: points(a), area: 0.53 * a.Box[2] * a.Box[3] / (grown * grown)}, points(b))
 	}
 	return sum / n
@@ -67,7 +68,7 @@ func TestDetectingSeldomShowsTheSame(t *testing.T) {
 	if s.keypoints < 0.97 || s.raw < 0.97 {
 		t.Error("want an OKS of 0.97")
 	}
-	if s.detections > int64(danceFrames/detectEvery+3) {
+	if s.detections > int64(danceFrames/track.DetectEvery(track.PeopleLargest)+3) {
 		t.Errorf("%d detections", s.detections)
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/motionmill/motionmill/inference/inferencetest"
 	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/track"
 )
 
 // paths gives for each point its smoothed and raw place over the frames, x and
@@ -15,7 +16,7 @@ func paths(results []Result) (smoothed, raw [][]float64) {
 		for axis := range 2 {
 			var s, r []float64
 			for _, result := range results {
-				if len(result.People) == 0 || result.People[0].Raw[k][2] < boxPoint {
+				if len(result.People) == 0 || result.People[0].Raw[k][2] < track.BoxPoint {
 					s = nil
 					break
 				}
@@ -40,7 +41,7 @@ func TestSmoothOnTheDance(t *testing.T) {
 	if len(raw) < 10 {
 		t.Fatalf("only %d coordinates are there in all frames", len(raw))
 	}
-	lagged := lagOf(smoothed, raw)
+	lagged := inferencetest.LagOf(smoothed, raw)
 	t.Logf("the dancer's points come %.2f frames late", lagged)
 	if lagged > 1 {
 		t.Error("want at most one frame")
@@ -57,7 +58,7 @@ func TestSmoothOnTheDance(t *testing.T) {
 	before, after := 0.0, 0.0
 	smoothed, raw = paths(results)
 	for k := range raw {
-		before, after = before+jitter(raw[k]), after+jitter(smoothed[k])
+		before, after = before+inferencetest.Jitter(raw[k]), after+inferencetest.Jitter(smoothed[k])
 	}
 	n := float64(len(raw))
 	t.Logf("standing still, a point moves %.2f px from frame to frame, %.2f smoothed: %.0f %% less", before/n, after/n, 100*(1-after/before))

@@ -3,6 +3,8 @@ package inference
 import (
 	"math"
 	"testing"
+
+	"github.com/motionmill/motionmill/inference/track"
 )
 
 // shown is somebody in a frame, the truth's or the tracker's.
@@ -102,7 +104,7 @@ func clearMOT(frames []shownFrame) (s trackScore) {
 	last := map[int]int{}
 	total := 0
 	for _, f := range frames {
-		of := pair(len(f.truth), len(f.seen), 0.5, func(i, j int) float64 {
+		of := track.Pair(len(f.truth), len(f.seen), 0.5, func(i, j int) float64 {
 			v := f.like[i][j]
 			if was, ok := last[f.truth[i]]; ok && was == f.seen[j] && v >= 0.5 {
 				v += 1000 // Who was matched stays matched.
@@ -143,7 +145,7 @@ func higherOrder(frames []shownFrame, truths, seens int) (hota, detA, assA float
 		truthCount, seenCount := make([]float64, truths), make([]float64, seens)
 		tp, all := 0.0, 0.0
 		for _, f := range frames {
-			of := pair(len(f.truth), len(f.seen), 1e-12, func(i, j int) float64 {
+			of := track.Pair(len(f.truth), len(f.seen), 1e-12, func(i, j int) float64 {
 				return global[f.truth[i]][f.seen[j]] * f.like[i][j]
 			})
 			for i, j := range of {

@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/motionmill/motionmill/inference/track"
 )
 
 // unseen makes people who walk at random under a camera that swings and shakes. Nothing of
@@ -39,7 +41,7 @@ func TestUnseenScenes(t *testing.T) {
 		for seed := range uint64(12) {
 			scene := render(unseen(100*uint64(c.rate)+seed), int(4*c.rate), c.rate)
 			r := &rendered{frames: scene, seed: 1000 + seed}
-			sum.add(watchFilm(t, r, Video{Parallel: 2, People: PeopleAll}, func(*following) {}), r)
+			sum.add(watchFilm(t, r, Video{Parallel: 2, People: track.PeopleAll}, func(*track.Following) {}), r)
 		}
 		t.Log(sum.row(c.name))
 		if n := float64(sum.runs); sum.switches > c.switches || sum.mota/n < 0.90 || sum.hota/n < 0.85 {

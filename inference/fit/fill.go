@@ -69,7 +69,7 @@ type emptied struct {
 
 // Filler writes pictures into a model's input.
 type Filler struct {
-	Width, Height int // px, of the input
+	Width, Height int  // px, of the input
 	planar        bool // channel after channel (nchw, chw) or mixed (nhwc)
 	from          [3]int
 	scale, bias   [3]float32 // of each output channel, on 0 to 255

@@ -14,7 +14,7 @@ import (
 
 // GraphFile is an ONNX model that answers every picture with the same numbers.
 type GraphFile struct {
-	IR, Opset int // versions
+	IR, Opset int     // versions
 	Input     []int64 // dimensions; -1 is open
 	Outputs   []GraphOutput
 	// Op is what makes an output of its constant; default Identity.

@@ -10,10 +10,10 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/motionmill/motionmill/inference"
 	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/starter"
+	"github.com/motionmill/motionmill/inference/track"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -46,7 +46,7 @@ func engineOf(t *testing.T, folders ...string) *Engine {
 func TestNobodyFindsEveryone(t *testing.T) {
 	e := engineOf(t)
 	for people, kind := range map[string]job.Kind{
-		"": "", inference.PeopleLargest: "", inference.PeopleCentre: job.ModelMissing, inference.PeopleAll: job.ModelMissing,
+		"": "", track.PeopleLargest: "", track.PeopleCentre: job.ModelMissing, track.PeopleAll: job.ModelMissing,
 	} {
 		err := e.Warm(Profile{Outputs: []Output{Pose}, People: people})
 		if kind == "" && err != nil || kind != "" && job.KindOf(err) != kind {
@@ -76,7 +76,7 @@ func TestEveryoneIsInTheTrack(t *testing.T) {
 		t.Fatalf("cut the video: %v: %s", err, text)
 	}
 	profile := Profile{
-		Name: "everyone", Outputs: []Output{Pose, Overlay}, People: inference.PeopleAll,
+		Name: "everyone", Outputs: []Output{Pose, Overlay}, People: track.PeopleAll,
 		Models: map[string]string{"pose": "tinypose-256x192", "detect": "yolox-nano"},
 	}
 	out := filepath.Join(dir, "out")

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/track"
 )
 
 // drawnAs gives a rectangle of a layer as text, a line a row: # is white, . is
@@ -77,8 +78,8 @@ func TestProfileSaysWhoIsFollowed(t *testing.T) {
 		every      int
 	}{
 		{"", "", "", 0},
-		{"people: all\n", "", inference.PeopleAll, 0},
-		{"people: centre\ndetect_every: 5\n", "", inference.PeopleCentre, 5},
+		{"people: all\n", "", track.PeopleAll, 0},
+		{"people: centre\ndetect_every: 5\n", "", track.PeopleCentre, 5},
 		{"people: everybody\n", `unknown people "everybody"`, "", 0},
 		{"detect_every: -1\n", "detect_every is -1", "", 0},
 	} {

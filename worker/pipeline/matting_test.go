@@ -3,7 +3,7 @@ package pipeline
 import (
 	"testing"
 
-	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/matting"
 )
 
 func TestProfileSaysWhatIsMadeOfMattes(t *testing.T) {
@@ -12,11 +12,11 @@ func TestProfileSaysWhatIsMadeOfMattes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, p := range profiles {
-		if p.Matte != inference.AllMatting() {
+		if p.Matte != matting.All() {
 			t.Errorf("%s makes %+v of its mattes", name, p.Matte)
 		}
 	}
-	for text, want := range map[string]inference.Matting{
+	for text, want := range map[string]matting.Options{
 		"":                                      {Solid: true, Refine: true, Steady: true},
 		"matte: {}":                             {Solid: true, Refine: true, Steady: true},
 		"matte: {solid: false}":                 {Refine: true, Steady: true},

@@ -12,7 +12,8 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/matting"
+	"github.com/motionmill/motionmill/inference/track"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -52,7 +53,7 @@ type Profile struct {
 	// nobody was lost; 0 is the default of inference.Video.
 	DetectEvery int `yaml:"detect_every"`
 	// Matte says what is made of the model's mattes: all of it, where the profile says nothing else.
-	Matte inference.Matting `yaml:"matte"`
+	Matte matting.Options `yaml:"matte"`
 	// Steps run generic models, each of which makes a file.
 	Steps []ModelStep `yaml:"steps"`
 	// Choices are further ones.
@@ -129,7 +130,7 @@ func (ps Profiles) Names() []string {
 }
 
 func parseProfile(path string, text []byte) (Profile, error) {
-	p := Profile{Matte: inference.AllMatting()}
+	p := Profile{Matte: matting.All()}
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&p); err != nil {
@@ -159,7 +160,7 @@ func parseProfile(path string, text []byte) (Profile, error) {
 }
 
 func (p Profile) checkPeople() error {
-	known := []string{inference.PeopleLargest, inference.PeopleCentre, inference.PeopleAll}
+	known := []string{track.PeopleLargest, track.PeopleCentre, track.PeopleAll}
 	if p.People != "" && !slices.Contains(known, p.People) {
 		return fmt.Errorf("unknown people %q (known: %v)", p.People, known)
 	}

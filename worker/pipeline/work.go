@@ -13,6 +13,7 @@ import (
 	"github.com/motionmill/motionmill/inference"
 	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/onnx"
+	"github.com/motionmill/motionmill/inference/track"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/media"
 )
@@ -174,7 +175,7 @@ func (w *work) newLayer() *Layer {
 	names, pairs := w.choice.Pose.Keypoints()
 	width, height := w.frameSize()
 	layer := NewLayer(width, height, w.info.Width, w.info.Height, names, pairs)
-	layer.IDs = w.profile.People == inference.PeopleAll
+	layer.IDs = w.profile.People == track.PeopleAll
 	return layer
 }
 

@@ -1,9 +1,9 @@
-package inference
+package inferencetest
 
 import "math"
 
-// jitter is the root of the mean square of steps.
-func jitter(xs []float64) float64 {
+// Jitter is the root of the mean square of steps.
+func Jitter(xs []float64) float64 {
 	sum := 0.0
 	for i := range xs[1:] {
 		sum += (xs[i+1] - xs[i]) * (xs[i+1] - xs[i])
@@ -11,9 +11,9 @@ func jitter(xs []float64) float64 {
 	return math.Sqrt(sum / float64(len(xs)-1))
 }
 
-// lagOf is by how many frames paths come after others: the shift, in
+// LagOf is by how many frames paths come after others: the shift, in
 // twentieths of a frame, at which they differ least.
-func lagOf(paths, others [][]float64) float64 {
+func LagOf(paths, others [][]float64) float64 {
 	best, least := 0.0, math.Inf(1)
 	for step := -20; step <= 60; step++ {
 		shift, sum := float64(step)/20, 0.0

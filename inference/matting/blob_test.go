@@ -1,4 +1,4 @@
-package inference
+package matting
 
 import (
 	"testing"

@@ -1,12 +1,12 @@
-package inference
+package track
 
 import "math"
 
-// pair matches rows with columns one to one so that the sum of the values of
+// Pair matches rows with columns one to one so that the sum of the values of
 // the pairs is the greatest, and returns for each row its column, or -1. Only
 // pairs of at least the value least, which is above 0, are made: a row and a
 // column may stay alone.
-func pair(rows, columns int, least float64, value func(row, column int) float64) []int {
+func Pair(rows, columns int, least float64, value func(row, column int) float64) []int {
 	// Square, with empty places for those that stay alone at no gain and no cost.
 	n := rows + columns
 	cost := make([][]float64, n)

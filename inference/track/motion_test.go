@@ -1,4 +1,4 @@
-package inference
+package track
 
 import (
 	"math"
@@ -13,8 +13,8 @@ func standingPose(x, y float64) []picture.Keypoint {
 	return []picture.Keypoint{{X: x, Y: y, Score: .9}, {X: x + 60, Y: y, Score: .9}, {X: x, Y: y + 100, Score: .9}, {X: x + 60, Y: y + 100, Score: .9}, {X: x, Y: y + 200, Score: .9}, {X: x + 60, Y: y + 200, Score: .9}}
 }
 
-func seenAt(x, y float64) observation {
-	return observation{points: standingPose(x, y), box: picture.Rect{X: x - 10, Y: y - 10, W: 80, H: 220}, score: 0.9}
+func seenAt(x, y float64) Observation {
+	return Observation{Points: standingPose(x, y), Box: picture.Rect{X: x - 10, Y: y - 10, W: 80, H: 220}, Score: 0.9}
 }
 
 func TestMotionLearnsTheSpeed(t *testing.T) {
@@ -26,11 +26,11 @@ func TestMotionLearnsTheSpeed(t *testing.T) {
 		k = k.seen(seenAt(speed*at+random.NormFloat64(), random.NormFloat64()), at)
 	}
 	// Half a second later they are where they would have walked to.
-	if dx, dy := k.expected(1.5); math.Abs(dx-speed/2) > 12 || math.Abs(dy) > 12 {
+	if dx, dy := k.Expected(1.5); math.Abs(dx-speed/2) > 12 || math.Abs(dy) > 12 {
 		t.Errorf("half a second on they are expected %.1f, %.1f px away, want %.0f, 0", dx, dy, speed/2)
 	}
 	// Nobody walks on for ever.
-	if far, _ := k.expected(60); far > speed*motionReach*1.2 {
+	if far, _ := k.Expected(60); far > speed*motionReach*1.2 {
 		t.Errorf("a minute on they are expected %.0f px away", far)
 	}
 }
@@ -41,7 +41,7 @@ func TestMotionStandsStillInSpiteOfNoise(t *testing.T) {
 	for i := 1; i <= 60; i++ {
 		k = k.seen(seenAt(100+2*random.NormFloat64(), 100+2*random.NormFloat64()), float64(i)/30)
 	}
-	if dx, dy := k.expected(2.5); math.Hypot(dx, dy) > 20 {
+	if dx, dy := k.Expected(2.5); math.Hypot(dx, dy) > 20 {
 		t.Errorf("half a second on they are expected %.1f, %.1f px away", dx, dy)
 	}
 	if got := k.motion.next(0, 50, 50); got != k.motion {
@@ -66,22 +66,22 @@ func TestDisplacement(t *testing.T) {
 func TestAlike(t *testing.T) {
 	a := standingPose(0, 0)
 	const area = 80 * 220.0
-	if got := alike(a, a, 0, 0, area); got != 1 {
+	if got := Alike(a, a, 0, 0, area); got != 1 {
 		t.Errorf("a pose is %v like itself", got)
 	}
-	if got := alike(a, standingPose(30, 0), 30, 0, area); got != 1 {
+	if got := Alike(a, standingPose(30, 0), 30, 0, area); got != 1 {
 		t.Errorf("moved on it is %v", got)
 	}
 	// exp(−d²/2s²k²) with d²/s² = k² is e^−½.
 	d := math.Sqrt(area) * likenessWidth
-	if got := alike(a, standingPose(d, 0), 0, 0, area); math.Abs(got-math.Exp(-0.5)) > 1e-9 {
+	if got := Alike(a, standingPose(d, 0), 0, 0, area); math.Abs(got-math.Exp(-0.5)) > 1e-9 {
 		t.Errorf("at one width's distance it is %v", got)
 	}
 	hidden := standingPose(0, 0)
 	for i := range hidden[:3] {
 		hidden[i].Score = 0.1
 	}
-	if got := alike(a, hidden, 0, 0, area); got != 0 {
+	if got := Alike(a, hidden, 0, 0, area); got != 0 {
 		t.Errorf("three points that both show make %v", got)
 	}
 }
@@ -89,7 +89,7 @@ func TestAlike(t *testing.T) {
 func TestDoubt(t *testing.T) {
 	k := newTrack(seenAt(0, 0), 0)
 	weak := seenAt(0, 0)
-	weak.score = 0.4
+	weak.Score = 0.4
 	if k = k.seen(weak, 0.03); !k.inDoubt() {
 		t.Error("half the usual score raises no doubt")
 	}
@@ -103,67 +103,67 @@ func TestDoubt(t *testing.T) {
 
 func TestAdvance(t *testing.T) {
 	here, far := seenAt(20, 20), seenAt(400, 20)
-	sought := func(o observation) observation { o.sought = true; return o }
-	known := func(visible bool, at float64) scene {
+	sought := func(o Observation) Observation { o.Sought = true; return o }
+	known := func(visible bool, at float64) Scene {
 		k := newTrack(here, at)
 		k.id, k.visible = 1, visible
-		return scene{tracks: []track{k}, ids: 1}
+		return Scene{tracks: []Track{k}, ids: 1}
 	}
 	for _, c := range []struct {
 		name     string
-		before   scene
-		seen     []observation
+		before   Scene
+		seen     []Observation
 		at       float64
 		one, all []int // the ids given when one person is followed, and when all are
 	}{
-		{"first seen", scene{}, []observation{sought(here)}, 0, []int{1}, []int{1}},
-		{"first seen, and not looked for", scene{}, []observation{here}, 0, nil, nil},
-		{"two at once", scene{}, []observation{sought(here), sought(far)}, 0, []int{1}, []int{1, 2}},
-		{"still there", known(true, 1), []observation{here}, 1.1, []int{1}, []int{1}},
+		{"first seen", Scene{}, []Observation{sought(here)}, 0, []int{1}, []int{1}},
+		{"first seen, and not looked for", Scene{}, []Observation{here}, 0, nil, nil},
+		{"two at once", Scene{}, []Observation{sought(here), sought(far)}, 0, []int{1}, []int{1, 2}},
+		{"still there", known(true, 1), []Observation{here}, 1.1, []int{1}, []int{1}},
 		{"not seen", known(true, 1), nil, 1.1, nil, nil},
-		{"strayed to somebody else", known(true, 1), []observation{far}, 1.1, nil, nil},
-		{"after a cut", known(true, 1), []observation{sought(far)}, 1.1, []int{1}, []int{2}},
-		{"soon elsewhere", known(false, 1), []observation{sought(far)}, 1.9, []int{1}, []int{2}},
-		{"soon at the same place", known(false, 1), []observation{sought(here)}, 1.9, []int{1}, []int{1}},
-		{"late at the same place", known(false, 1), []observation{sought(here)}, 9, []int{1}, []int{1}},
-		{"late and elsewhere", known(false, 1), []observation{sought(far)}, 2.1, []int{2}, []int{2}},
-		{"twice in one frame", known(true, 1), []observation{here, sought(seenAt(22, 20))}, 1.1, []int{1}, []int{1}},
-		{"one more", known(true, 1), []observation{here, sought(far)}, 1.1, []int{1}, []int{1, 2}},
+		{"strayed to somebody else", known(true, 1), []Observation{far}, 1.1, nil, nil},
+		{"after a cut", known(true, 1), []Observation{sought(far)}, 1.1, []int{1}, []int{2}},
+		{"soon elsewhere", known(false, 1), []Observation{sought(far)}, 1.9, []int{1}, []int{2}},
+		{"soon at the same place", known(false, 1), []Observation{sought(here)}, 1.9, []int{1}, []int{1}},
+		{"late at the same place", known(false, 1), []Observation{sought(here)}, 9, []int{1}, []int{1}},
+		{"late and elsewhere", known(false, 1), []Observation{sought(far)}, 2.1, []int{2}, []int{2}},
+		{"twice in one frame", known(true, 1), []Observation{here, sought(seenAt(22, 20))}, 1.1, []int{1}, []int{1}},
+		{"one more", known(true, 1), []Observation{here, sought(far)}, 1.1, []int{1}, []int{1, 2}},
 	} {
-		for _, g := range []following{
-			{limit: 1, likeness: byMotion, pair: pair}, {limit: mostPeople, likeness: byMotion, pair: pair},
+		for _, g := range []Following{
+			{Limit: 1, Likeness: byMotion, Pair: Pair}, {Limit: mostPeople, Likeness: byMotion, Pair: Pair},
 		} {
 			want := c.one
-			if g.limit > 1 {
+			if g.Limit > 1 {
 				want = c.all
 			}
-			after, seen := c.before.advance(g, c.seen, c.at)
+			after, seen := c.before.Advance(g, c.seen, c.at)
 			var got []int
 			for _, o := range seen {
-				got = append(got, o.id)
+				got = append(got, o.ID)
 			}
 			if len(got) != len(want) || len(got) > 0 && (got[0] != want[0] || got[len(got)-1] != want[len(want)-1]) {
-				t.Errorf("%s, at most %d: the ids are %v, want %v", c.name, g.limit, got, want)
+				t.Errorf("%s, at most %d: the ids are %v, want %v", c.name, g.Limit, got, want)
 			}
-			if len(after.visible()) != len(want) {
-				t.Errorf("%s, at most %d: %d are visible after it", c.name, g.limit, len(after.visible()))
+			if len(after.Visible()) != len(want) {
+				t.Errorf("%s, at most %d: %d are visible after it", c.name, g.Limit, len(after.Visible()))
 			}
 		}
 	}
 }
 
 func TestWhoIsGoneIsForgotten(t *testing.T) {
-	g := following{limit: mostPeople, likeness: byMotion, pair: pair}
+	g := Following{Limit: mostPeople, Likeness: byMotion, Pair: Pair}
 	o := seenAt(20, 20)
-	o.sought = true
-	s, _ := scene{}.advance(g, []observation{o}, 0)
+	o.Sought = true
+	s, _ := Scene{}.Advance(g, []Observation{o}, 0)
 	for i := 1; i < 70; i++ {
-		s, _ = s.advance(g, nil, float64(i)/30)
+		s, _ = s.Advance(g, nil, float64(i)/30)
 	}
 	if len(s.tracks) != 0 {
 		t.Errorf("%d people are remembered after %v s", len(s.tracks), 69.0/30)
 	}
-	if _, seen := s.advance(g, []observation{o}, 2.4); len(seen) != 1 || seen[0].id != 2 {
+	if _, seen := s.Advance(g, []Observation{o}, 2.4); len(seen) != 1 || seen[0].ID != 2 {
 		t.Errorf("whoever comes then is %+v, want id 2", seen)
 	}
 }

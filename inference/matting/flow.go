@@ -1,4 +1,4 @@
-package inference
+package matting
 
 // flow finds where each block of a frame lay in the frame before, on two
 // planes of brightness. Its memory grows once and is then reused.

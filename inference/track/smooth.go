@@ -1,4 +1,4 @@
-package inference
+package track
 
 import (
 	"maps"
@@ -14,30 +14,30 @@ const (
 	smoothReset       = 0.5 // s without the point after which the filter starts anew
 )
 
-// smoother holds one filter for each point of one person: the one-euro filter
+// Smoother holds one filter for each point of one person: the one-euro filter
 // of Casiez, Roussel and Vogel, "1€ Filter" (CHI 2012), with the real time
 // between frames, and both coordinates under one cutoff, which follows the
 // speed of the point in the plane.
-type smoother struct {
+type Smoother struct {
 	at     float64 // s, of the last pose
 	points []pointFilter
 }
 
-// smoothers holds the smoother of each person, by id.
-type smoothers map[int]*smoother
+// Smoothers holds the Smoother of each person, by id.
+type Smoothers map[int]*Smoother
 
-// of returns the smoother of person id, a new one where there is none.
-func (s smoothers) of(id int) *smoother {
+// Of returns the Smoother of person id, a new one where there is none.
+func (s Smoothers) Of(id int) *Smoother {
 	if s[id] == nil {
-		s[id] = &smoother{}
+		s[id] = &Smoother{}
 	}
 	return s[id]
 }
 
-// forget drops those who were not seen for so long, at time t in seconds, that
+// Forget drops those who were not seen for so long, at time t in seconds, that
 // their filters would start anew.
-func (s smoothers) forget(t float64) {
-	maps.DeleteFunc(s, func(_ int, one *smoother) bool { return t-one.at > smoothReset })
+func (s Smoothers) Forget(t float64) {
+	maps.DeleteFunc(s, func(_ int, one *Smoother) bool { return t-one.at > smoothReset })
 }
 
 type pointFilter struct {
@@ -47,9 +47,9 @@ type pointFilter struct {
 	vx, vy float64 // px/s
 }
 
-// smooth returns the filtered points of the person at time t in seconds, in
+// Smooth returns the filtered points of the person at time t in seconds, in
 // out, which has the length of raw. size is the person's, in px.
-func (s *smoother) smooth(t, size float64, raw, out [][3]float64) {
+func (s *Smoother) Smooth(t, size float64, raw, out [][3]float64) {
 	if s.at = t; len(s.points) != len(raw) {
 		s.points = make([]pointFilter, len(raw))
 	}

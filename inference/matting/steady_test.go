@@ -1,4 +1,4 @@
-package inference
+package matting
 
 import (
 	"math"
@@ -22,7 +22,7 @@ func wall(w, h, dx, dy int) picture.Picture {
 
 // steadied runs mattes through the filter with pictures; the last is returned.
 func steadied(pics []picture.Picture, mattes [][]byte) []byte {
-	var s steady
+	var s Steady
 	var g raster
 	var out []byte
 	for i, pic := range pics {
@@ -130,12 +130,12 @@ func TestMattesNeedNoNewMemory(t *testing.T) {
 	small := make([]byte, 256*256)
 	plot(small, 256, 255, [4]int{60, 30, 120, 200})
 	plot(small, 256, 60, [4]int{100, 100, 12, 12})
-	c := newCutout(AllMatting(), pic, 256, 256)
-	var s steady
+	c := NewCutout(All(), pic, 256, 256)
+	var s Steady
 	once := func() {
-		copy(c.raw, small)
-		c.finish(pic)
-		s.next(&c, pic)
+		copy(c.Raw, small)
+		c.Finish(pic)
+		s.Next(&c, pic)
 	}
 	once()
 	once()
@@ -148,12 +148,12 @@ func BenchmarkMattes(b *testing.B) {
 	small := make([]byte, 256*256)
 	plot(small, 256, 255, [4]int{60, 30, 120, 200})
 	pics := []picture.Picture{wall(640, 360, 0, 0), wall(640, 360, 4, 2)}
-	c := newCutout(AllMatting(), pics[0], 256, 256)
-	var s steady
+	c := NewCutout(All(), pics[0], 256, 256)
+	var s Steady
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		copy(c.raw, small)
-		c.finish(pics[i%2])
-		s.next(&c, pics[i%2])
+		copy(c.Raw, small)
+		c.Finish(pics[i%2])
+		s.Next(&c, pics[i%2])
 	}
 }

@@ -1,4 +1,4 @@
-package inference
+package track
 
 import (
 	"math"
@@ -11,15 +11,15 @@ import (
 // for the hips, which it allows most. Between two frames everything moves.
 const likenessWidth = 0.214
 
-// alike is the object keypoint similarity of a pose to another, 0 to 1:
+// Alike is the object keypoint similarity of a pose to another, 0 to 1:
 // the mean over the points that both show of exp(−d²/2s²k²), where s² is the
 // area of the person and k the width. It is 0 where fewer than boxPoints are shown.
 // After COCO's keypoint evaluation, with one width for all points.
-func alike(a, b []picture.Keypoint, dx, dy, area float64) float64 {
+func Alike(a, b []picture.Keypoint, dx, dy, area float64) float64 {
 	sum, n := 0.0, 0
 	for i, p := range a {
 		q := b[i]
-		if p.Score < boxPoint || q.Score < boxPoint {
+		if p.Score < BoxPoint || q.Score < BoxPoint {
 			continue
 		}
 		x, y := p.X+dx-q.X, p.Y+dy-q.Y

@@ -1,10 +1,10 @@
-package inference
+package matting
 
 import "github.com/motionmill/motionmill/inference/picture"
 
-// Matting says what is made of the mattes that a model gives. The zero value
+// Options says what is made of the mattes that a model gives. The zero value
 // leaves them as they are, at the model's size.
-type Matting struct {
+type Options struct {
 	// Solid clears what is no person, closes holes in people, and makes the matte
 	// of a frame that shows nobody empty.
 	Solid bool `yaml:"solid"`
@@ -15,19 +15,19 @@ type Matting struct {
 	Steady bool `yaml:"steady"`
 }
 
-// AllMatting is what a profile gets that says nothing else.
-func AllMatting() Matting { return Matting{Solid: true, Refine: true, Steady: true} }
+// All is what a profile gets that says nothing else.
+func All() Options { return Options{Solid: true, Refine: true, Steady: true} }
 
-// enlarges tells whether mattes are brought to the frame's size.
-func (m Matting) enlarges() bool { return m.Refine || m.Steady }
+// Enlarges tells whether mattes are brought to the frame's size.
+func (m Options) Enlarges() bool { return m.Refine || m.Steady }
 
-// cutout is a place for the matte of one frame, and the memory that making it needs.
-type cutout struct {
-	way  Matting
-	raw  []byte // as the model gives it, w by h
+// Cutout is a place for the matte of one frame, and the memory that making it needs.
+type Cutout struct {
+	way  Options
+	Raw  []byte // as the model gives it, w by h
 	w, h int
-	// out is what the result holds.
-	out      []byte
+	// Out is what the result holds.
+	Out      []byte
 	clean    []byte
 	solid    solid
 	raster   raster
@@ -37,30 +37,30 @@ type cutout struct {
 	finder   finder
 }
 
-// newCutout makes a place for the mattes of frames like pic, of which the model
+// NewCutout makes a place for the mattes of frames like pic, of which the model
 // gives w by h px.
-func newCutout(way Matting, pic picture.Picture, w, h int) cutout {
-	c := cutout{way: way, raw: make([]byte, w*h), w: w, h: h}
-	c.out = c.raw
+func NewCutout(way Options, pic picture.Picture, w, h int) Cutout {
+	c := Cutout{way: way, Raw: make([]byte, w*h), w: w, h: h}
+	c.Out = c.Raw
 	if way.Solid {
 		c.clean = make([]byte, w*h)
-		c.out = c.clean
+		c.Out = c.clean
 	}
-	if way.enlarges() {
-		c.out = make([]byte, pic.Width*pic.Height)
+	if way.Enlarges() {
+		c.Out = make([]byte, pic.Width*pic.Height)
 	}
 	return c
 }
 
-// finish makes of the raw matte what can be made from one frame.
-func (c *cutout) finish(pic picture.Picture) {
-	small := c.raw
+// Finish makes of the raw matte what can be made from one frame.
+func (c *Cutout) Finish(pic picture.Picture) {
+	small := c.Raw
 	if c.way.Solid {
-		copy(c.clean, c.raw)
+		copy(c.clean, c.Raw)
 		c.solid.clean(c.clean, c.w, c.h)
 		small = c.clean
 	}
-	if !c.way.enlarges() {
+	if !c.way.Enlarges() {
 		return
 	}
 	c.raster.set(pic, guideStep)
@@ -71,20 +71,20 @@ func (c *cutout) finish(pic picture.Picture) {
 		for i := range c.cells {
 			c.cells[i] *= 1.0 / 255
 		}
-		c.guide.apply(c.out, pic, &c.raster, c.cells)
+		c.guide.apply(c.Out, pic, &c.raster, c.cells)
 		return
 	}
-	c.cells = picture.Grown(c.cells, len(c.out))
+	c.cells = picture.Grown(c.cells, len(c.Out))
 	c.enlarger.Plane(c.cells, pic.Width, pic.Height, small, c.w, c.h)
 	for i, v := range c.cells {
-		c.out[i] = byte(v + 0.5)
+		c.Out[i] = byte(v + 0.5)
 	}
 }
 
-// person is the box of the largest person in the raw matte, in px of pic; ok is
+// Person is the box of the largest person in the raw matte, in px of pic; ok is
 // false where there is none.
-func (c *cutout) person(pic picture.Picture) (box picture.Rect, ok bool) {
-	b, ok := c.finder.largestBlob(c.raw, c.w, c.h)
+func (c *Cutout) Person(pic picture.Picture) (box picture.Rect, ok bool) {
+	b, ok := c.finder.largestBlob(c.Raw, c.w, c.h)
 	sx, sy := float64(pic.Width)/float64(c.w), float64(pic.Height)/float64(c.h)
 	return picture.Rect{X: b.X * sx, Y: b.Y * sy, W: b.W * sx, H: b.H * sy}, ok
 }

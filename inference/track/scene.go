@@ -1,4 +1,4 @@
-package inference
+package track
 
 import (
 	"cmp"
@@ -33,45 +33,47 @@ func DetectEvery(people string) int {
 // mostPeople is how many are followed at once when all are.
 const mostPeople = 20
 
-// following is how people are followed through a video.
-type following struct {
+// Following is how people are followed through a video.
+type Following struct {
 	people        string
-	limit         int     // how many people
+	Limit         int     // how many people
 	detectEvery   int     // frames
 	width, height float64 // of a frame, px
-	likeness      likeness
-	pair          func(rows, columns int, least float64, value func(row, column int) float64) []int
+	// Likeness tells people again and Pair matches them: byMotion and Pair, unless
+	// somebody compares ways.
+	Likeness Likeness
+	Pair     func(rows, columns int, least float64, value func(row, column int) float64) []int
 }
 
-// newFollowing is for frames of w by h px. The detector looks for people again
+// NewFollowing is for frames of w by h px. The detector looks for people again
 // after detectEvery frames although nobody was lost.
-func newFollowing(people string, detectEvery, w, h int) following {
-	f := following{
-		people: people, limit: 1, detectEvery: detectEvery, width: float64(w), height: float64(h),
-		likeness: byMotion, pair: pair,
+func NewFollowing(people string, detectEvery, w, h int) Following {
+	f := Following{
+		people: people, Limit: 1, detectEvery: detectEvery, width: float64(w), height: float64(h),
+		Likeness: byMotion, Pair: Pair,
 	}
 	if people == PeopleAll {
-		f.limit = mostPeople
+		f.Limit = mostPeople
 	}
 	return f
 }
 
-// due tells whether the detector looks at a frame whatever is known. Frames
+// Due tells whether the detector looks at a frame whatever is known. Frames
 // take their boxes from the one two before, so that the even and the odd ones
 // get their turn one after the other, also where detectEvery is even.
-func (g following) due(frame int) bool {
+func (g Following) Due(frame int) bool {
 	turn := frame / g.detectEvery
 	return frame%g.detectEvery == (turn*g.detectEvery+turn)%2
 }
 
-// searches tells whether the detector looks at a frame, at time t in seconds, of
+// Searches tells whether the detector looks at a frame, at time t in seconds, of
 // which before is known.
-func (g following) searches(frame int, before scene, t float64) bool {
-	return g.due(frame) || frame%lookAgain == 0 && before.uncertain(g, t)
+func (g Following) Searches(frame int, before Scene, t float64) bool {
+	return g.Due(frame) || frame%lookAgain == 0 && before.uncertain(g, t)
 }
 
 // order is negative when the person in box a is to be followed before the one in b.
-func (g following) order(a, b picture.Rect) int {
+func (g Following) order(a, b picture.Rect) int {
 	if g.people == PeopleCentre {
 		return cmp.Compare(g.fromCentre(a), g.fromCentre(b))
 	}
@@ -79,20 +81,20 @@ func (g following) order(a, b picture.Rect) int {
 }
 
 // fromCentre is the square of the distance of a box from the frame's middle, in px².
-func (g following) fromCentre(box picture.Rect) float64 {
+func (g Following) fromCentre(box picture.Rect) float64 {
 	x, y := box.Centre()
 	return (x-g.width/2)*(x-g.width/2) + (y-g.height/2)*(y-g.height/2)
 }
 
-// scene is what is known of all people after a frame, in the order of their
+// Scene is what is known of all people after a frame, in the order of their
 // ids. It does not change once it is made.
-type scene struct {
-	tracks []track
+type Scene struct {
+	tracks []Track
 	ids    int // how many were given
 }
 
-// visible returns those who are in sight.
-func (s scene) visible() (tracks []track) {
+// Visible returns those who are in sight.
+func (s Scene) Visible() (tracks []Track) {
 	for _, k := range s.tracks {
 		if k.visible {
 			tracks = append(tracks, k)
@@ -103,50 +105,50 @@ func (s scene) visible() (tracks []track) {
 
 // uncertain tells whether at time t the pose of somebody is in doubt or, of
 // several people, somebody is out of sight who is not forgotten.
-func (s scene) uncertain(g following, t float64) bool {
-	return slices.ContainsFunc(s.tracks, func(k track) bool {
-		return k.inDoubt() || g.limit > 1 && !k.visible && t-k.at <= forgetAfter
+func (s Scene) uncertain(g Following, t float64) bool {
+	return slices.ContainsFunc(s.tracks, func(k Track) bool {
+		return k.inDoubt() || g.Limit > 1 && !k.visible && t-k.at <= forgetAfter
 	})
 }
 
-// advance takes in whom the next frame, at time t in seconds, shows. What it
+// Advance takes in whom the next frame, at time t in seconds, shows. What it
 // gives back has ids, in their order; those who cannot be anybody are left out.
-func (s scene) advance(g following, seen []observation, t float64) (scene, []observation) {
+func (s Scene) Advance(g Following, seen []Observation, t float64) (Scene, []Observation) {
 	seen = withoutDoubles(seen)
-	slices.SortStableFunc(seen, func(a, b observation) int { return g.order(a.box, b.box) })
-	of := g.pair(len(s.tracks), len(seen), sameMove, func(i, j int) float64 {
-		return g.likeness(s.tracks[i], seen[j], t)
+	slices.SortStableFunc(seen, func(a, b Observation) int { return g.order(a.Box, b.Box) })
+	of := g.Pair(len(s.tracks), len(seen), sameMove, func(i, j int) float64 {
+		return g.Likeness(s.tracks[i], seen[j], t)
 	})
-	next := scene{ids: s.ids}
-	var taken []observation
+	next := Scene{ids: s.ids}
+	var taken []Observation
 	for i, k := range s.tracks {
-		if of[i] < 0 && g.limit == 1 {
+		if of[i] < 0 && g.Limit == 1 {
 			of[i] = k.stillTheOne(seen, t)
 		}
 		switch j := of[i]; {
 		case j >= 0:
-			seen[j].id = k.id
+			seen[j].ID = k.id
 			taken = append(taken, seen[j])
 			next.tracks = append(next.tracks, k.seen(seen[j], t))
-		case g.limit == 1 || t-k.at <= forgetAfter:
+		case g.Limit == 1 || t-k.at <= forgetAfter:
 			k.visible = false
 			next.tracks = append(next.tracks, k)
 		}
 	}
 	for _, o := range seen {
 		// Who is nobody known and was not looked for has strayed to somebody else.
-		if o.id > 0 || !o.sought || len(taken) >= g.limit {
+		if o.ID > 0 || !o.Sought || len(taken) >= g.Limit {
 			continue
 		}
-		if g.limit == 1 {
+		if g.Limit == 1 {
 			next.tracks = nil
 		}
 		next.ids++
-		o.id = next.ids
+		o.ID = next.ids
 		taken = append(taken, o)
 		next.tracks = append(next.tracks, newTrack(o, t))
 	}
-	slices.SortFunc(taken, func(a, b observation) int { return cmp.Compare(a.id, b.id) })
+	slices.SortFunc(taken, func(a, b Observation) int { return cmp.Compare(a.ID, b.ID) })
 	return next, taken
 }
 
@@ -154,19 +156,19 @@ func (s scene) advance(g following, seen []observation, t float64) (scene, []obs
 // is taken for the only person who is followed though no pose is like theirs:
 // somebody at the same place, or, soon enough, whoever was found. It returns
 // an index or -1.
-func (k track) stillTheOne(seen []observation, t float64) int {
-	return slices.IndexFunc(seen, func(o observation) bool {
-		return picture.Overlap(k.box, o.box) >= elsewhere || o.sought && t-k.at <= sameOneFor
+func (k Track) stillTheOne(seen []Observation, t float64) int {
+	return slices.IndexFunc(seen, func(o Observation) bool {
+		return picture.Overlap(k.Box, o.Box) >= elsewhere || o.Sought && t-k.at <= sameOneFor
 	})
 }
 
 // withoutDoubles leaves out, of poses of one person, all but the best.
-func withoutDoubles(seen []observation) (kept []observation) {
+func withoutDoubles(seen []Observation) (kept []Observation) {
 	sorted := slices.Clone(seen)
-	slices.SortStableFunc(sorted, func(a, b observation) int { return cmp.Compare(b.score, a.score) })
+	slices.SortStableFunc(sorted, func(a, b Observation) int { return cmp.Compare(b.Score, a.Score) })
 	for _, o := range sorted {
-		if !slices.ContainsFunc(kept, func(k observation) bool {
-			return alike(o.points, k.points, 0, 0, k.box.Area()) >= double
+		if !slices.ContainsFunc(kept, func(k Observation) bool {
+			return Alike(o.Points, k.Points, 0, 0, k.Box.Area()) >= double
 		}) {
 			kept = append(kept, o)
 		}

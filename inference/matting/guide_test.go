@@ -1,4 +1,4 @@
-package inference
+package matting
 
 import (
 	"math"
@@ -44,12 +44,12 @@ func coarse(truth []float64, w, h int) []byte {
 	return matte
 }
 
-func finished(t *testing.T, pic picture.Picture, matte []byte, way Matting) []byte {
+func finished(t *testing.T, pic picture.Picture, matte []byte, way Options) []byte {
 	t.Helper()
-	c := newCutout(way, pic, 32, 32)
-	copy(c.raw, matte)
-	c.finish(pic)
-	return c.out
+	c := NewCutout(way, pic, 32, 32)
+	copy(c.Raw, matte)
+	c.Finish(pic)
+	return c.Out
 }
 
 func TestRefiningFindsTheEdge(t *testing.T) {
@@ -57,7 +57,7 @@ func TestRefiningFindsTheEdge(t *testing.T) {
 		x, y, radius := float64(c.w)*0.45, float64(c.h)*0.52, float64(c.h)*0.25
 		pic, truth := disc(c.w, c.h, x, y, radius)
 		small := coarse(truth, c.w, c.h)
-		overlapOf := func(way Matting) (float64, float64, float64) {
+		overlapOf := func(way Options) (float64, float64, float64) {
 			out := finished(t, pic, small, way)
 			var sumX, sumY, sum float64
 			for i, v := range out {
@@ -65,8 +65,8 @@ func TestRefiningFindsTheEdge(t *testing.T) {
 			}
 			return inferencetest.MatteOverlap(out, func(i int) bool { return truth[i] >= 0.5 }), sumX / sum, sumY / sum
 		}
-		plain, _, _ := overlapOf(Matting{Steady: true})
-		got, gotX, gotY := overlapOf(Matting{Refine: true})
+		plain, _, _ := overlapOf(Options{Steady: true})
+		got, gotX, gotY := overlapOf(Options{Refine: true})
 		t.Logf("%dx%d: IoU %.4f, plain %.4f; centre %.2f, %.2f of %.2f, %.2f", c.w, c.h, got, plain, gotX, gotY, x, y)
 		if got < 0.99 || got < plain+0.01 {
 			t.Errorf("IoU %.4f, enlarged without the picture %.4f", got, plain)
@@ -84,7 +84,7 @@ func TestRefiningLeavesSureMattes(t *testing.T) {
 		for i := range small {
 			small[i] = sure
 		}
-		for i, v := range finished(t, pic, small, Matting{Refine: true}) {
+		for i, v := range finished(t, pic, small, Options{Refine: true}) {
 			if v != sure {
 				t.Fatalf("px %d became %d of %d", i, v, sure)
 			}
@@ -97,15 +97,15 @@ func TestMattesOfTinyFrames(t *testing.T) {
 	for _, size := range [][2]int{{1, 1}, {2, 1}, {1, 3}, {5, 3}, {4, 4}, {33, 2}, {8, 64}} {
 		pic := inferencetest.Noise(size[0], size[1])
 		for way := range 8 {
-			m := Matting{Solid: way&1 > 0, Refine: way&2 > 0, Steady: way&4 > 0}
-			one, none := newCutout(m, pic, 1, 1), newCutout(m, pic, 3, 4)
-			one.raw[0] = 200
-			for _, c := range []*cutout{&one, &none} {
-				var s steady
+			m := Options{Solid: way&1 > 0, Refine: way&2 > 0, Steady: way&4 > 0}
+			one, none := NewCutout(m, pic, 1, 1), NewCutout(m, pic, 3, 4)
+			one.Raw[0] = 200
+			for _, c := range []*Cutout{&one, &none} {
+				var s Steady
 				for range 3 {
-					c.finish(pic)
+					c.Finish(pic)
 					if m.Steady {
-						s.next(c, pic)
+						s.Next(c, pic)
 					}
 				}
 			}
@@ -119,12 +119,12 @@ func TestRefiningIsForModelsThatSeeLess(t *testing.T) {
 	for i, v := range truth {
 		full[i] = byte(v*255 + 0.5)
 	}
-	c := newCutout(Matting{Refine: true}, pic, 120, 80)
-	copy(c.raw, full)
-	c.finish(pic)
+	c := NewCutout(Options{Refine: true}, pic, 120, 80)
+	copy(c.Raw, full)
+	c.Finish(pic)
 	for i := range full {
-		if c.out[i] != full[i] {
-			t.Fatalf("px %d became %d of %d", i, c.out[i], full[i])
+		if c.Out[i] != full[i] {
+			t.Fatalf("px %d became %d of %d", i, c.Out[i], full[i])
 		}
 	}
 }
@@ -136,7 +136,7 @@ func TestRefiningHasNoSide(t *testing.T) {
 	small := make([]byte, 32*32)
 	plot(small, 32, 120, [4]int{9, 9, 14, 14})
 	plot(small, 32, 255, [4]int{11, 11, 10, 10})
-	out := finished(t, pic, small, Matting{Refine: true})
+	out := finished(t, pic, small, Options{Refine: true})
 	for i, v := range out {
 		x, y := i%w, i/w
 		across, down := out[y*w+w-1-x], out[(h-1-y)*w+x]
@@ -156,7 +156,7 @@ func TestRefiningStaysWithThePerson(t *testing.T) {
 			copy(pic.Pix[(y*w+x)*3:], pic.Pix[(48*w+50)*3:(48*w+50)*3+3])
 		}
 	}
-	out := finished(t, pic, small, Matting{Refine: true})
+	out := finished(t, pic, small, Options{Refine: true})
 	for y := 40; y < 56; y++ {
 		for x := 87; x < 92; x++ {
 			if out[y*w+x] > 0 {

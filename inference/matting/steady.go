@@ -1,14 +1,14 @@
-package inference
+package matting
 
 import "github.com/motionmill/motionmill/inference/picture"
 
-// steady holds the edges of a video's mattes still where the picture is still or
+// Steady holds the edges of a video's mattes still where the picture is still or
 // moves as a whole: each matte is blended with the one before, moved as the
 // blocks of the picture moved, and by as much as the picture is the same there. What
 // appears, deforms or changes is taken as it is, at once.
 //
 // The zero value begins a video; its memory grows once. Frames come in order.
-type steady struct {
+type Steady struct {
 	begun       bool
 	flow        flow
 	now, last   []byte    // brightness of the cells
@@ -24,14 +24,14 @@ const (
 	changeRadius = 1   // of the windows over which differences are averaged, in cells
 )
 
-// next blends the matte of the next frame, which is finished.
-func (s *steady) next(c *cutout, pic picture.Picture) {
-	s.blend(c.out, pic.Width, pic.Height, &c.raster)
+// Next blends the matte of the next frame, which is finished.
+func (s *Steady) Next(c *Cutout, pic picture.Picture) {
+	s.blend(c.Out, pic.Width, pic.Height, &c.raster)
 }
 
 // blend changes the matte of the next frame, which g is the raster of: grey8,
 // width by height px as the frame.
-func (s *steady) blend(matte []byte, width, height int, g *raster) {
+func (s *Steady) blend(matte []byte, width, height int, g *raster) {
 	cells := g.w * g.h
 	s.now, s.last, s.change = picture.Grown(s.now, cells), picture.Grown(s.last, cells), picture.Grown(s.change, cells)
 	s.shares, s.mixed, s.kept = picture.Grown(s.shares, cells), picture.Grown(s.mixed, width*height), picture.Grown(s.kept, width*height)
@@ -60,7 +60,7 @@ func (s *steady) blend(matte []byte, width, height int, g *raster) {
 }
 
 // compare says how much a row of cells differs from where it lay before.
-func (s *steady) compare(y, w, h int) {
+func (s *Steady) compare(y, w, h int) {
 	for x := range w {
 		at := y*w + x
 		v := s.flow.of(x, y)
@@ -87,7 +87,7 @@ func between(plane []byte, w, h int, x, y float32) float32 {
 
 // mix blends one row of the matte, block by block. Motion is known to about a
 // cell: where there is any, the matte before counts half.
-func (s *steady) mix(matte []byte, y, width, height int, g *raster) {
+func (s *Steady) mix(matte []byte, y, width, height int, g *raster) {
 	row, mixed := matte[y*width:(y+1)*width], s.mixed[y*width:(y+1)*width]
 	shares := s.shares[y/g.step*g.w : (y/g.step+1)*g.w]
 	side := blockSide * g.step

@@ -1,19 +1,21 @@
-package inference
+package track
 
 import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/motionmill/motionmill/inference/inferencetest"
 )
 
 // followPath smooths a path given as positions at times, for a person of 400 px,
 // and returns what comes out.
 func followPath(times, xs []float64) []float64 {
-	var s smoother
+	var s Smoother
 	out := make([][3]float64, 1)
 	path := make([]float64, len(xs))
 	for i, x := range xs {
-		s.smooth(times[i], 400, [][3]float64{{x, -x, 0.9}}, out)
+		s.Smooth(times[i], 400, [][3]float64{{x, -x, 0.9}}, out)
 		path[i] = out[0][0]
 	}
 	return path
@@ -36,7 +38,7 @@ func TestSmoothCalmsNoise(t *testing.T) {
 		for i := range xs {
 			xs[i] = 100 + noise*random.NormFloat64()
 		}
-		raw, smooth := jitter(xs), jitter(followPath(regular(600, 30), xs))
+		raw, smooth := inferencetest.Jitter(xs), inferencetest.Jitter(followPath(regular(600, 30), xs))
 		t.Logf("noise of %.0f px: jitter %.2f px, smoothed %.2f: %.0f %% less", noise, raw, smooth, 100*(1-smooth/raw))
 		if smooth > 0.4*raw {
 			t.Errorf("the jitter is %.2f px, it was %.2f", smooth, raw)
@@ -66,7 +68,7 @@ func TestSmoothLagsOneFrameAtMost(t *testing.T) {
 			clean[i] = 40 * math.Sin(2*math.Pi*hz*times[i])
 			xs[i] = clean[i] + 2*random.NormFloat64()
 		}
-		if late := lagOf([][]float64{followPath(times, xs)}, [][]float64{clean}); late > 1 {
+		if late := inferencetest.LagOf([][]float64{followPath(times, xs)}, [][]float64{clean}); late > 1 {
 			t.Errorf("a limb that swings %.1f times a second is %.2f frames late", hz, late)
 		}
 	}
@@ -128,11 +130,11 @@ func TestSmoothFollowsRealTime(t *testing.T) {
 }
 
 func TestSmoothStartsAnew(t *testing.T) {
-	people := smoothers{}
+	people := Smoothers{}
 	out := make([][3]float64, 1)
 	at := func(id int, t, x, score float64) float64 {
-		people.of(id).smooth(t, 400, [][3]float64{{x, 0, score}}, out)
-		people.forget(t)
+		people.Of(id).Smooth(t, 400, [][3]float64{{x, 0, score}}, out)
+		people.Forget(t)
 		return out[0][0]
 	}
 	at(1, 0, 0, 1)
@@ -162,12 +164,12 @@ func TestSmoothStartsAnew(t *testing.T) {
 }
 
 func TestSmoothTellsPeopleApart(t *testing.T) {
-	people := smoothers{}
+	people := Smoothers{}
 	out := make([][3]float64, 1)
 	for i := range 10 {
 		at := float64(i) / 30
 		for id, x := range map[int]float64{1: 100, 2: 900} {
-			people.of(id).smooth(at, 400, [][3]float64{{x, 0, 1}}, out)
+			people.Of(id).Smooth(at, 400, [][3]float64{{x, 0, 1}}, out)
 			if out[0][0] != x {
 				t.Fatalf("frame %d: person %d stands at %v and came out at %v", i, id, x, out[0][0])
 			}

@@ -1,4 +1,4 @@
-package inference
+package track
 
 import (
 	"math"
@@ -30,7 +30,7 @@ func TestPairIsTheBestOfAllWays(t *testing.T) {
 			values[i] = math.Round(random.Float64()*8) / 8 // Coarse: many are equal.
 		}
 		value := func(i, j int) float64 { return values[i*columns+j] }
-		of := pair(rows, columns, least, value)
+		of := Pair(rows, columns, least, value)
 		sum, used := 0.0, map[int]bool{}
 		for i, j := range of {
 			if j < 0 {
@@ -54,7 +54,7 @@ func TestPairIsTheBestOfAllWays(t *testing.T) {
 
 func TestPairIsNotGreedy(t *testing.T) {
 	values := [][]float64{{0.9, 0.8}, {0.85, 0.1}}
-	if of := pair(2, 2, 0.05, func(i, j int) float64 { return values[i][j] }); !slices.Equal(of, []int{1, 0}) {
+	if of := Pair(2, 2, 0.05, func(i, j int) float64 { return values[i][j] }); !slices.Equal(of, []int{1, 0}) {
 		t.Errorf("got %v: the best pair spoils the rest", of)
 	}
 }
