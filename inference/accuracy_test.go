@@ -19,7 +19,7 @@ func TestRealModelsOnAPicture(t *testing.T) {
 	pic, truth := inferencetest.Skier(t)
 	v := Video{Width: 640, Height: 425, FrameWidth: 640, FrameHeight: 425}
 	a := analyserOf(t, inferencetest.OpenRuntime(t), []string{models.TaskPose, models.TaskMatte}, realNames())
-	found, err := a.detect.detect(pic)
+	found, err := a.detect.Detect(pic)
 	if err != nil || len(found) == 0 {
 		t.Fatalf("found %v, error %v", found, err)
 	}

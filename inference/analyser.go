@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"runtime"
 
+	"github.com/motionmill/motionmill/inference/family"
+	"github.com/motionmill/motionmill/inference/generic"
 	"github.com/motionmill/motionmill/inference/matting"
 	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/onnx"
@@ -18,10 +20,10 @@ import (
 type Analyser struct {
 	choice models.Choice
 	used   []models.UsedModel
-	pose   poser // nil where people finds the points
-	people spotter
-	detect detector
-	matte  matter
+	pose   family.Poser // nil where people finds the points
+	people family.Spotter
+	detect family.Detector
+	matte  family.Matter
 }
 
 // NewAnalyser verifies the chosen models and takes their sessions, which all
@@ -34,16 +36,16 @@ func NewAnalyser(r *onnx.Runtime, choice models.Choice) (*Analyser, error) {
 		if err := m.Supported(); err != nil {
 			return nil, err
 		}
-		n, err := r.Network(*m, device, runOnce)
+		n, err := r.Network(*m, device, family.RunOnce)
 		if err != nil {
 			return nil, err
 		}
-		s, err := newSkills(role.Task, n)
+		s, err := family.New(role.Task, n)
 		if err != nil {
 			return nil, err
 		}
 		a.take(s)
-		if err := rehearse(role.Task, n); err != nil {
+		if err := family.Rehearse(role.Task, n); err != nil {
 			return nil, err
 		}
 		a.used = append(a.used, models.UsedModel{Name: m.Name, Task: role.Task, Family: m.Family, SHA256: m.SHA256, Provider: n.Provider, Nodes: n.Nodes})
@@ -52,16 +54,16 @@ func NewAnalyser(r *onnx.Runtime, choice models.Choice) (*Analyser, error) {
 }
 
 // take adds what a model can do.
-func (a *Analyser) take(s skills) {
+func (a *Analyser) take(s family.Skills) {
 	switch {
-	case s.pose != nil:
-		a.pose = s.pose
-	case s.people != nil:
-		a.people = s.people
-	case s.detect != nil:
-		a.detect = s.detect
-	case s.matte != nil:
-		a.matte = s.matte
+	case s.Pose != nil:
+		a.pose = s.Pose
+	case s.People != nil:
+		a.people = s.People
+	case s.Detect != nil:
+		a.detect = s.Detect
+	case s.Matte != nil:
+		a.matte = s.Matte
 	}
 }
 
@@ -76,7 +78,7 @@ func Try(r *onnx.Runtime, m models.Model) error {
 	case models.TaskPose:
 		choice.Pose = &m
 	case models.TaskGeneric:
-		_, err := NewGeneric(r, m)
+		_, err := generic.New(r, m)
 		return err
 	default:
 		choice.Matte, choice.WantMatte = &m, true
@@ -156,7 +158,7 @@ func (a *Analyser) MatteSize(v Video) (w, h int) {
 	if v.Matte.Enlarges() {
 		return v.FrameWidth, v.FrameHeight
 	}
-	return a.matte.size(picture.Picture{Width: v.FrameWidth, Height: v.FrameHeight})
+	return a.matte.Size(picture.Picture{Width: v.FrameWidth, Height: v.FrameHeight})
 }
 
 func (a *Analyser) wantMatte() bool { return a.matte != nil && a.choice.WantMatte }

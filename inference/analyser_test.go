@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/motionmill/motionmill/inference/family"
 	"github.com/motionmill/motionmill/inference/inferencetest"
 	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/picture"
@@ -48,7 +49,7 @@ func (s *stage) work(model int, pic picture.Picture) {
 	s.busy.Add(-1)
 }
 
-func (s *stage) detect(pic picture.Picture) ([]picture.Detection, error) {
+func (s *stage) Detect(pic picture.Picture) ([]picture.Detection, error) {
 	s.detections.Add(1)
 	s.work(meterDetect, pic)
 	if at, ok := s.person(number(pic)); ok {
@@ -57,11 +58,11 @@ func (s *stage) detect(pic picture.Picture) ([]picture.Detection, error) {
 	return nil, nil
 }
 
-func (s *stage) minimum() float64 { return defaultMinScore }
+func (s *stage) Minimum() float64 { return family.DefaultMinScore }
 
-// estimate finds the person when the box is on it; what it finds depends a
+// Estimate finds the person when the box is on it; what it finds depends a
 // little on the box, as a real model's answer does.
-func (s *stage) estimate(pic picture.Picture, box picture.Rect, points []picture.Keypoint) error {
+func (s *stage) Estimate(pic picture.Picture, box picture.Rect, points []picture.Keypoint) error {
 	s.poses.Add(1)
 	s.work(meterPose, pic)
 	at, ok := s.person(number(pic))
@@ -77,9 +78,9 @@ func (s *stage) estimate(pic picture.Picture, box picture.Rect, points []picture
 	return s.poseFails
 }
 
-func (s *stage) size(picture.Picture) (w, h int) { return 8, 8 }
+func (s *stage) Size(picture.Picture) (w, h int) { return 8, 8 }
 
-func (s *stage) cut(pic picture.Picture, dst []byte) error {
+func (s *stage) Cut(pic picture.Picture, dst []byte) error {
 	s.mattes.Add(1)
 	s.work(meterMatte, pic)
 	clear(dst)
@@ -216,7 +217,7 @@ func TestMatteStandsInForTheDetector(t *testing.T) {
 // wrongMatte takes a corner for the person.
 type wrongMatte struct{ *stage }
 
-func (wrongMatte) cut(_ picture.Picture, dst []byte) error {
+func (wrongMatte) Cut(_ picture.Picture, dst []byte) error {
 	clear(dst)
 	dst[len(dst)-1], dst[len(dst)-2], dst[len(dst)-9], dst[len(dst)-10] = 255, 255, 255, 255
 	return nil

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/motionmill/motionmill/inference/family"
 	"github.com/motionmill/motionmill/inference/matting"
 	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/inference/track"
@@ -199,7 +200,7 @@ func (r *analysis) see(ctx context.Context, f *frame) ([]track.Observation, erro
 	if r.people != nil {
 		return r.spotAll(ctx, f)
 	}
-	if self, ok := r.pose.(follower); ok {
+	if self, ok := r.pose.(family.Follower); ok {
 		return r.followItself(ctx, f, self)
 	}
 	return r.follow(ctx, f)

@@ -18,14 +18,14 @@ type slowly struct {
 	delay func(model, frame int) time.Duration
 }
 
-func (s slowly) detect(pic picture.Picture) ([]picture.Detection, error) {
+func (s slowly) Detect(pic picture.Picture) ([]picture.Detection, error) {
 	time.Sleep(s.delay(meterDetect, number(pic)))
-	return s.rendered.detect(pic)
+	return s.rendered.Detect(pic)
 }
 
-func (s slowly) estimate(pic picture.Picture, box picture.Rect, points []picture.Keypoint) error {
+func (s slowly) Estimate(pic picture.Picture, box picture.Rect, points []picture.Keypoint) error {
 	time.Sleep(s.delay(meterPose, number(pic)+int(box.X)))
-	return s.rendered.estimate(pic, box, points)
+	return s.rendered.Estimate(pic, box, points)
 }
 
 // everyone follows people through a rendered scene, in fake time.
@@ -186,8 +186,8 @@ type tired struct {
 	from, to int // frames
 }
 
-func (s tired) estimate(pic picture.Picture, box picture.Rect, points []picture.Keypoint) error {
-	err := s.rendered.estimate(pic, box, points)
+func (s tired) Estimate(pic picture.Picture, box picture.Rect, points []picture.Keypoint) error {
+	err := s.rendered.Estimate(pic, box, points)
 	if n := number(pic); n >= s.from && n < s.to {
 		for i := range points {
 			points[i].Score /= 2 // still somebody's

@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/motionmill/motionmill/inference/family"
 	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/inference/track"
 	"github.com/motionmill/motionmill/job"
@@ -72,7 +73,7 @@ func (r *analysis) look(ctx context.Context, f *frame, s *track.Sight, guesses [
 	}
 	for i, g := range guesses {
 		s.Tried = append(s.Tried, g.Box)
-		if o, ok := track.Observe(points[i], r.pose.minimum(), f.pic.Width, f.pic.Height); ok {
+		if o, ok := track.Observe(points[i], r.pose.Minimum(), f.pic.Width, f.pic.Height); ok {
 			o.Sought = g.Sought
 			s.Seen = append(s.Seen, o)
 		}
@@ -88,7 +89,7 @@ func (r *analysis) estimateEach(ctx context.Context, f *frame, boxes []picture.R
 		points[i] = make([]picture.Keypoint, len(r.choice.Pose.Points.Names))
 	}
 	group, inner := errgroup.WithContext(ctx)
-	most := inOneRun(r.pose)
+	most := family.InOneRun(r.pose)
 	for from := 0; from < len(boxes); from += most {
 		to := min(from+most, len(boxes))
 		group.Go(func() error {
@@ -101,7 +102,7 @@ func (r *analysis) estimateEach(ctx context.Context, f *frame, boxes []picture.R
 // estimate runs the pose model once, over as many boxes as it takes in one run.
 func (r *analysis) estimate(ctx context.Context, f *frame, boxes []picture.Rect, points [][]picture.Keypoint) error {
 	err := r.compute(ctx, meterPose, func() error {
-		return estimateAll(r.pose, f.pic, boxes, points)
+		return family.EstimateAll(r.pose, f.pic, boxes, points)
 	})
 	r.meters[meterPose].count.Add(int64(len(boxes) - 1)) // Each counts as an inference.
 	return err
@@ -125,7 +126,7 @@ func (r *analysis) findByDetector(ctx context.Context, f *frame) (found []pictur
 		return f.ahead.found, nil
 	}
 	err = r.compute(ctx, meterDetect, func() (err error) {
-		found, err = r.detect.detect(f.pic)
+		found, err = r.detect.Detect(f.pic)
 		return err
 	})
 	return found, err

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/motionmill/motionmill/inference/family"
 	"github.com/motionmill/motionmill/inference/inferencetest"
 	"github.com/motionmill/motionmill/inference/matting"
 	"github.com/motionmill/motionmill/inference/models"
@@ -27,7 +28,7 @@ func TestMatteOverTime(t *testing.T) {
 		frames, names, scenes = frames[:16], names[:1], scenes[1:2]
 	}
 	for _, name := range names {
-		f := anyMatte(t, inferencetest.OpenRuntime(t), name)
+		f, _ := anyMatte(t, inferencetest.OpenRuntime(t), name)
 		for _, scene := range scenes {
 			shown, masks := shownAs(t, scene, frames, truth)
 			raw := rawMattes(t, f, v, shown)
@@ -62,7 +63,7 @@ func described(way matting.Options) (text string) {
 }
 
 // anyMatte opens a matte model of the test data or a starter.
-func anyMatte(t *testing.T, r *onnx.Runtime, name string) *matte {
+func anyMatte(t *testing.T, r *onnx.Runtime, name string) (family.Matter, models.Model) {
 	t.Helper()
 	dirs := []string{}
 	if name != "starter-matte" {
@@ -76,15 +77,15 @@ func anyMatte(t *testing.T, r *onnx.Runtime, name string) *matte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := r.Network(m, 0, runOnce)
+	n, err := r.Network(m, 0, family.RunOnce)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := newMatte(n)
+	able, err := family.New(models.TaskMatte, n)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return f
+	return able.Matte, m
 }
 
 // shownAs makes the frames of a scene and their truth.
@@ -128,13 +129,13 @@ func grainy(frames [][]byte, deviation float64) [][]byte {
 	return out
 }
 
-func rawMattes(t *testing.T, f *matte, v Video, frames [][]byte) (raw [][]byte) {
+func rawMattes(t *testing.T, f family.Matter, v Video, frames [][]byte) (raw [][]byte) {
 	t.Helper()
 	for _, pix := range frames {
 		pic := picture.Picture{Pix: pix, Width: v.FrameWidth, Height: v.FrameHeight}
-		w, h := f.size(pic)
+		w, h := f.Size(pic)
 		m := make([]byte, w*h)
-		if err := f.cut(pic, m); err != nil {
+		if err := f.Cut(pic, m); err != nil {
 			t.Fatal(err)
 		}
 		raw = append(raw, m)
@@ -245,8 +246,7 @@ func TestMatteOverTimeIsTheSameWhateverTheLoad(t *testing.T) {
 	v, frames, _ := demo(t)
 	frames = frames[:12]
 	r := inferencetest.OpenRuntime(t)
-	f := anyMatte(t, r, "starter-matte")
-	model := f.network.Model
+	f, model := anyMatte(t, r, "starter-matte")
 	a, err := NewAnalyser(r, models.Choice{Matte: &model, WantMatte: true})
 	if err != nil {
 		t.Fatal(err)
@@ -257,12 +257,12 @@ func TestMatteOverTimeIsTheSameWhateverTheLoad(t *testing.T) {
 	}
 	var want [][]byte
 	pic := picture.Picture{Width: v.FrameWidth, Height: v.FrameHeight}
-	w, h := f.size(pic)
+	w, h := f.Size(pic)
 	c := matting.NewCutout(v.Matte, pic, w, h)
 	var steady matting.Steady
 	for _, pix := range frames {
 		pic.Pix = pix
-		if err := f.cut(pic, c.Raw); err != nil {
+		if err := f.Cut(pic, c.Raw); err != nil {
 			t.Fatal(err)
 		}
 		c.Finish(pic)

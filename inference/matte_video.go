@@ -3,6 +3,7 @@ package inference
 import (
 	"context"
 
+	"github.com/motionmill/motionmill/inference/family"
 	"github.com/motionmill/motionmill/inference/matting"
 	"github.com/motionmill/motionmill/inference/picture"
 )
@@ -10,18 +11,18 @@ import (
 // mattes is what the mattes of one video need beyond a frame.
 type mattes struct {
 	way     matting.Options
-	model   matter // nil where there is none
+	model   family.Matter // nil where there is none
 	ordered bool
 	steady  matting.Steady
 	end     func() error
 }
 
 // newMattes begins a video.
-func newMattes(m matter, way matting.Options, pic picture.Picture) *mattes {
+func newMattes(m family.Matter, way matting.Options, pic picture.Picture) *mattes {
 	v := &mattes{way: way, model: m, end: func() error { return nil }}
-	if f, ok := m.(filmed); ok {
-		video := f.film(pic)
-		v.model, v.ordered, v.end = video, video.ordered(), video.close
+	if f, ok := m.(family.Filmed); ok {
+		video := f.Film(pic)
+		v.model, v.ordered, v.end = video, video.Ordered(), video.Close
 	}
 	return v
 }
@@ -31,7 +32,7 @@ func (v *mattes) place(pic picture.Picture) matting.Cutout {
 	if v.model == nil {
 		return matting.Cutout{}
 	}
-	w, h := v.model.size(pic)
+	w, h := v.model.Size(pic)
 	return matting.NewCutout(v.way, pic, w, h)
 }
 
@@ -50,7 +51,7 @@ func (r *analysis) cutMatte(ctx context.Context, f *frame) error {
 		}
 	}
 	err := r.compute(ctx, meterMatte, func() error {
-		err := v.model.cut(f.pic, c.Raw)
+		err := v.model.Cut(f.pic, c.Raw)
 		if err == nil && r.wantMatte() {
 			c.Finish(f.pic)
 		}

@@ -3,6 +3,7 @@ package inference
 import (
 	"context"
 
+	"github.com/motionmill/motionmill/inference/family"
 	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/inference/track"
 )
@@ -11,7 +12,7 @@ import (
 func (r *analysis) spotAll(ctx context.Context, f *frame) ([]track.Observation, error) {
 	var people []picture.Person
 	err := r.compute(ctx, meterPose, func() (err error) {
-		people, err = r.people.spot(f.pic, nil)
+		people, err = r.people.Spot(f.pic, nil)
 		return err
 	})
 	seen := make([]track.Observation, len(people))
@@ -23,7 +24,7 @@ func (r *analysis) spotAll(ctx context.Context, f *frame) ([]track.Observation, 
 
 // followItself finds the one person whom the model shows in f: where the pose
 // lag frames ago said, else in the whole frame.
-func (r *analysis) followItself(ctx context.Context, f *frame, self follower) ([]track.Observation, error) {
+func (r *analysis) followItself(ctx context.Context, f *frame, self family.Follower) ([]track.Observation, error) {
 	before, err := f.older.wait(ctx)
 	if err != nil {
 		return nil, err
@@ -39,7 +40,7 @@ func (r *analysis) followItself(ctx context.Context, f *frame, self follower) ([
 			return nil, err
 		}
 		if len(s.Seen) > 0 {
-			f.own.look = self.next(s.Seen[0].Points, f.pic.Width, f.pic.Height)
+			f.own.look = self.Next(s.Seen[0].Points, f.pic.Width, f.pic.Height)
 			break
 		}
 	}

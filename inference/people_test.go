@@ -20,7 +20,7 @@ type crowd struct{ *stage }
 
 var bystander = picture.Rect{X: 0, Y: 60, W: 40, H: 20}
 
-func (c crowd) spot(pic picture.Picture, _ []picture.Person) (people []picture.Person, err error) {
+func (c crowd) Spot(pic picture.Picture, _ []picture.Person) (people []picture.Person, err error) {
 	c.poses.Add(1)
 	c.work(meterPose, pic)
 	boxes := []picture.Rect{}
@@ -96,16 +96,16 @@ type guided struct {
 	whole, near atomic.Int64
 }
 
-func (g *guided) estimate(pic picture.Picture, box picture.Rect, points []picture.Keypoint) error {
+func (g *guided) Estimate(pic picture.Picture, box picture.Rect, points []picture.Keypoint) error {
 	if box == (picture.Rect{X: 0, Y: 0, W: 80, H: 80}) {
 		g.whole.Add(1)
 	} else {
 		g.near.Add(1)
 	}
-	return g.stage.estimate(pic, box, points)
+	return g.stage.Estimate(pic, box, points)
 }
 
-func (g *guided) next(points []picture.Keypoint, _, _ int) picture.Rect {
+func (g *guided) Next(points []picture.Keypoint, _, _ int) picture.Rect {
 	box, _ := track.Bounds(points)
 	return box.Grow(0.5)
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/motionmill/motionmill/inference/family"
 	"github.com/motionmill/motionmill/inference/inferencetest"
 	"github.com/motionmill/motionmill/inference/matting"
 	"github.com/motionmill/motionmill/inference/models"
@@ -187,11 +188,11 @@ func TestRVMFreesWhatItRemembers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	able, err := newSkills(models.TaskMatte, n)
+	able, err := family.New(models.TaskMatte, n)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &Analyser{choice: models.Choice{Matte: &m, WantMatte: true}, matte: able.matte}
+	a := &Analyser{choice: models.Choice{Matte: &m, WantMatte: true}, matte: able.Matte}
 	for range 3 {
 		mattesOf(t, a, recurrentFrames(5, 1), 2, matting.Options{})
 	}
@@ -217,7 +218,7 @@ func TestDraftOfRVM(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, ok := Draft(m, inputs, outputs)
+	text, ok := family.Draft(m, inputs, outputs)
 	if !ok {
 		t.Fatalf("no draft of %v, %v", inputs, outputs)
 	}

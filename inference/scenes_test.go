@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 
+	"github.com/motionmill/motionmill/inference/family"
 	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/picture"
 )
@@ -170,7 +171,7 @@ func (r *rendered) chance(pic picture.Picture, reason uint64) *rand.Rand {
 	return rand.New(rand.NewPCG(r.seed<<32|uint64(number(pic)), reason))
 }
 
-func (r *rendered) detect(pic picture.Picture) (found []picture.Detection, err error) {
+func (r *rendered) Detect(pic picture.Picture) (found []picture.Detection, err error) {
 	r.detections.Add(1)
 	random := r.chance(pic, 1)
 	for _, b := range r.frames[number(pic)] {
@@ -190,12 +191,12 @@ func (r *rendered) detect(pic picture.Picture) (found []picture.Detection, err e
 	if x, y, h := random.Float64(), random.Float64(), random.Float64(); !r.clean && random.Float64() < 0.05 {
 		found = append(found, picture.Detection{Box: picture.Rect{X: x * sceneWidth, Y: y * sceneHeight / 2, W: 30 + 40*h, H: 60 + 100*h}, Score: 0.35})
 	}
-	return suppress(found, 0.6), nil
+	return family.Suppress(found, 0.6), nil
 }
 
-func (r *rendered) minimum() float64 { return defaultMinScore }
+func (r *rendered) Minimum() float64 { return family.DefaultMinScore }
 
-func (r *rendered) estimate(pic picture.Picture, box picture.Rect, points []picture.Keypoint) error {
+func (r *rendered) Estimate(pic picture.Picture, box picture.Rect, points []picture.Keypoint) error {
 	r.poses.Add(1)
 	random := r.chance(pic, math.Float64bits(box.X)^math.Float64bits(box.W)<<1)
 	var best *body

@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"github.com/motionmill/motionmill/inference/family"
 	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
@@ -30,7 +31,7 @@ func (a *Analyser) People(pic picture.Picture) ([]Found, error) {
 	}
 	found := []Found{}
 	if a.people != nil {
-		everyone, err := a.people.spot(pic, nil)
+		everyone, err := a.people.Spot(pic, nil)
 		for _, p := range everyone {
 			found = append(found, Found{Box: p.Box.Array(), Score: p.Score, Points: arrays(p.Points)})
 		}
@@ -59,7 +60,7 @@ func (a *Analyser) Boxes(pic picture.Picture) ([]Found, error) {
 	if a.detect == nil {
 		return nil, job.Fail(job.Internal, "find people", "", "there is no detector", "", nil)
 	}
-	boxes, err := a.detect.detect(pic)
+	boxes, err := a.detect.Detect(pic)
 	found := make([]Found, len(boxes))
 	for i, b := range boxes {
 		found[i] = Found{Box: b.Box.Array(), Score: b.Score}
@@ -76,11 +77,11 @@ func (a *Analyser) PoseIn(pic picture.Picture, box [4]float64) (Found, error) {
 		return Found{}, job.Fail(job.Internal, "find points", "", "there is no pose model that looks into boxes", "", nil)
 	}
 	area := picture.Rect{X: box[0], Y: box[1], W: box[2], H: box[3]}
-	if _, ok := a.pose.(follower); ok {
+	if _, ok := a.pose.(family.Follower); ok {
 		area = area.Grow(0.125) // A top-down model widens boxes itself, this one looks where it is told.
 	}
 	points := make([]picture.Keypoint, len(a.choice.Pose.Points.Names))
-	err := a.pose.estimate(pic, area, points)
+	err := a.pose.Estimate(pic, area, points)
 	return Found{Box: box, Score: 1, Points: arrays(points)}, err
 }
 
@@ -93,9 +94,9 @@ func (a *Analyser) CutOut(pic picture.Picture) (matte []byte, w, h int, err erro
 	if a.matte == nil {
 		return nil, 0, 0, job.Fail(job.Internal, "cut person out", "", "there is no matte model", "", nil)
 	}
-	w, h = a.matte.size(pic)
+	w, h = a.matte.Size(pic)
 	matte = make([]byte, w*h)
-	return matte, w, h, a.matte.cut(pic, matte)
+	return matte, w, h, a.matte.Cut(pic, matte)
 }
 
 func arrays(points []picture.Keypoint) [][3]float64 {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/family"
 	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/onnx"
 )
@@ -163,7 +163,7 @@ func printFile(cmd *cobra.Command, cfg onnx.Config, path string) error {
 	if err != nil {
 		return err
 	}
-	manifest, ok := inference.Draft(m, inputs, outputs)
+	manifest, ok := family.Draft(m, inputs, outputs)
 	if wantsJSON(cmd) {
 		printJSON(cmd.OutOrStdout(), map[string]any{"sha256": m.SHA256, "inputs": inputs, "outputs": outputs, "manifest": manifest})
 	} else {

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/generic"
 	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/onnx"
 )
@@ -62,7 +63,7 @@ func (e *Engine) Analyser(p Profile) (*inference.Analyser, models.Choice, string
 // Steps returns the models of a profile's steps, in their order, and the
 // version of ONNX Runtime; nil and "" when it has none. A model that cannot make
 // its step's file is an error.
-func (e *Engine) Steps(p Profile) ([]*inference.Generic, string, error) {
+func (e *Engine) Steps(p Profile) ([]*generic.Model, string, error) {
 	if len(p.Steps) == 0 {
 		return nil, "", nil
 	}
@@ -70,13 +71,13 @@ func (e *Engine) Steps(p Profile) ([]*inference.Generic, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	var steps []*inference.Generic
+	var steps []*generic.Model
 	for _, s := range p.Steps {
 		m, err := e.Catalogue.Find(s.Model)
 		if err != nil {
 			return nil, "", fmt.Errorf("make %s: %w", s.File, err)
 		}
-		step, err := inference.NewGeneric(runtime, m)
+		step, err := generic.New(runtime, m)
 		if err != nil {
 			return nil, "", fmt.Errorf("make %s: %w", s.File, err)
 		}

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/generic"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/media"
 )
@@ -34,8 +34,8 @@ func checkSteps(steps []ModelStep) error {
 	seen := map[string]bool{}
 	for _, s := range steps {
 		switch {
-		case !stepFile.MatchString(s.File) || !slices.Contains(inference.TensorKinds(), filepath.Ext(s.File)):
-			return fmt.Errorf("the step's file %q is no plain name that ends in one of %s", s.File, strings.Join(inference.TensorKinds(), ", "))
+		case !stepFile.MatchString(s.File) || !slices.Contains(generic.Kinds(), filepath.Ext(s.File)):
+			return fmt.Errorf("the step's file %q is no plain name that ends in one of %s", s.File, strings.Join(generic.Kinds(), ", "))
 		case seen[s.File] || s.File == ManifestName || slices.Contains(outputNames, s.File):
 			return fmt.Errorf("the step's file %q is made by something else too", s.File)
 		case s.Model == "":
@@ -49,24 +49,24 @@ func checkSteps(steps []ModelStep) error {
 // stepRun is a step of one job.
 type stepRun struct {
 	ModelStep
-	generic *inference.Generic
+	generic *generic.Model
 	text    string
 	// left says why the step is left out; empty when it is not.
 	left string
-	file *inference.TensorFile
+	file *generic.File
 	held heldFrame
-	made inference.Made
+	made generic.Made
 	took Step
 }
 
 // heldFrame is the latest frame before the one that a picture is made of.
 type heldFrame struct {
 	pix    []byte
-	moment inference.Moment
+	moment generic.Moment
 }
 
 // stepRuns prepares the steps of a profile for a file with its metadata.
-func stepRuns(steps []ModelStep, models []*inference.Generic, info media.Info, metadata map[string]string) ([]*stepRun, error) {
+func stepRuns(steps []ModelStep, models []*generic.Model, info media.Info, metadata map[string]string) ([]*stepRun, error) {
 	var runs []*stepRun
 	for i, s := range steps {
 		run := &stepRun{ModelStep: s, generic: models[i], took: Step{Name: s.File}}

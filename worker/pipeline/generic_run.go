@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/generic"
 	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/media"
@@ -57,7 +57,7 @@ func (w *work) showSteps(pix []byte, frame media.Frame) error {
 		if s.file == nil || !s.generic.Needs().Frame {
 			continue
 		}
-		if err := s.see(w.still(pix), inference.Moment{Index: frame.Index, Time: frame.Time.Seconds(), Part: 1}); err != nil {
+		if err := s.see(w.still(pix), generic.Moment{Index: frame.Index, Time: frame.Time.Seconds(), Part: 1}); err != nil {
 			return err
 		}
 	}
@@ -70,12 +70,12 @@ func (w *work) still(pix []byte) picture.Picture {
 }
 
 // see runs the model on a frame where it is this one's turn.
-func (s *stepRun) see(still picture.Picture, at inference.Moment) error {
+func (s *stepRun) see(still picture.Picture, at generic.Moment) error {
 	if !s.single() {
 		if at.Index%s.generic.Every() != 0 {
 			return nil
 		}
-		return s.run(inference.Material{Still: still, Text: s.text}, at)
+		return s.run(generic.Material{Still: still, Text: s.text}, at)
 	}
 	if s.took.Frames > 0 {
 		return nil
@@ -84,11 +84,11 @@ func (s *stepRun) see(still picture.Picture, at inference.Moment) error {
 		s.held.pix, s.held.moment = append(s.held.pix[:0], still.Pix...), at
 		return nil
 	}
-	return s.run(inference.Material{Still: still, Text: s.text}, at)
+	return s.run(generic.Material{Still: still, Text: s.text}, at)
 }
 
 // run runs the model once and writes what it gives.
-func (s *stepRun) run(from inference.Material, at inference.Moment) error {
+func (s *stepRun) run(from generic.Material, at generic.Moment) error {
 	began := time.Now()
 	out, err := s.generic.Run(from)
 	if err != nil {
@@ -134,9 +134,9 @@ func (w *work) finishSteps(ctx context.Context) (steps []Step, err error) {
 		case needs.Sound != nil:
 			err = w.listen(ctx, s, *needs.Sound)
 		case !needs.Frame:
-			err = s.run(inference.Material{Text: s.text}, inference.Moment{Part: 1})
+			err = s.run(generic.Material{Text: s.text}, generic.Moment{Part: 1})
 		case s.single() && s.took.Frames == 0 && s.held.pix != nil:
-			err = s.run(inference.Material{Still: w.still(s.held.pix), Text: s.text}, s.held.moment)
+			err = s.run(generic.Material{Still: w.still(s.held.pix), Text: s.text}, s.held.moment)
 		}
 		if err != nil {
 			w.observe(ctx, w.began, s.took, err)
@@ -157,13 +157,13 @@ func (w *work) finishSteps(ctx context.Context) (steps []Step, err error) {
 }
 
 // listen runs a step on the sound of the video, a window after the other.
-func (w *work) listen(ctx context.Context, s *stepRun, need inference.SoundNeed) error {
+func (w *work) listen(ctx context.Context, s *stepRun, need generic.SoundNeed) error {
 	var held []float32 // interleaved, of the window that is not full yet
 	index := 0
 	window := func(samples []float32, part float64) error {
-		at := inference.Moment{Index: index, Time: float64(index*need.Window) / float64(need.Rate), Part: part}
+		at := generic.Moment{Index: index, Time: float64(index*need.Window) / float64(need.Rate), Part: part}
 		index++
-		return s.run(inference.Material{Samples: samples, Text: s.text}, at)
+		return s.run(generic.Material{Samples: samples, Text: s.text}, at)
 	}
 	usage, err := w.Tools.Sound(ctx, media.SoundPlan{
 		Input: w.input, Info: w.info, Rate: need.Rate, Channels: need.Channels, Deadline: w.deadline(),

@@ -1,0 +1,87 @@
+package family
+
+import (
+	"fmt"
+
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
+)
+
+// draft is what the shapes of a graph tell of its family.
+type draft struct{ task, family, fit, values, rest string }
+
+// Draft writes the manifest of a model of which only the graph is known. ok is
+// false when the graph is of no family of this version. What a graph does not tell
+// (colour, mean, std, pad) is what the family's models usually have.
+func Draft(m models.Model, inputs, outputs []onnx.TensorInfo) (manifest string, ok bool) {
+	if len(outputs) == 0 || len(inputs) != 1 && !isRVM(inputs, outputs) {
+		return "", false
+	}
+	in := inputs[0] // RVM's picture comes first too.
+	p, ok := formOf(in.Shape)
+	if !ok {
+		return "", false
+	}
+	d, p, ok := matteFamily(in, inputs, outputs, p)
+	if !ok {
+		d, p, ok = peopleFamily(outputs, p)
+	}
+	if !ok && p.w > 0 && p.h > 0 && p.layout != "chw" {
+		d, ok = family(outputs, p.layout == "nhwc", p.w, p.h)
+	}
+	if !ok {
+		return "", false
+	}
+	return fmt.Sprintf(`schema: %s
+name: %s
+task: %s
+family: %s
+file: %q
+sha256: %s
+licence: unknown
+rank: 50
+input: {name: %q, width: %d, height: %d, layout: %s, type: %s, fit: %s, %s}
+%s`, models.ManifestSchema, m.Name, d.task, d.family, m.File, m.SHA256, in.Name, p.w, p.h, p.layout, in.Type, d.fit, d.values, d.rest), true
+}
+
+// family tells the family by the outputs' shapes, given the input's. Poses are
+// recognised by COCO's 17 points.
+func family(outputs []onnx.TensorInfo, nhwc bool, w, h int64) (draft, bool) {
+	const (
+		imagenet = "colour: rgb, mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375]"
+		unit     = "colour: rgb, mean: [0, 0, 0], std: [255, 255, 255]"
+		coco     = "keypoints: coco17\n"
+	)
+	shape := outputs[0].Shape
+	yolo := fixedAs(shape, 0, 56, 0) || fixedAs(shape, 0, 0, 57)
+	cells := w/8*(h/8) + w/16*(h/16) + w/32*(h/32)
+	switch {
+	case nhwc && (fixedAs(shape, 0, 1, 17, 3) || fixedAs(shape, 0, 0, 56)):
+		return draft{models.TaskPose, "movenet", models.FitLetterboxCentre, "colour: rgb, pad: 0", coco}, true
+	case !nhwc && yolo:
+		return draft{models.TaskPose, "yolo-pose", models.FitLetterboxCentre, unit + ", pad: 114", coco}, true
+	case len(outputs) == 2 && fixedAs(shape, 0, 17, 2*w) && fixedAs(outputs[1].Shape, 0, 17, 2*h):
+		return draft{models.TaskPose, "simcc", models.FitAffine, imagenet, coco + "options: {split: 2}\n"}, true
+	case fixedAs(shape, 0, 17, 0, 0) && shape[2] > 0 && h%shape[2] == 0 && h/shape[2]*shape[3] == w:
+		return draft{models.TaskPose, "heatmap", models.FitAffine, imagenet, coco + "options: {decode: dark}\n"}, true
+	case !nhwc && fixedAs(shape, 0, cells, 85):
+		return draft{models.TaskDetect, "yolox", models.FitLetterboxTopLeft, "colour: bgr, pad: 114", "classes: coco80\n"}, true
+	case fixedAs(shape, 0, 1, h, w) || fixedAs(shape, 0, h, w, 1):
+		return draft{models.TaskMatte, "matte", models.FitStretch, unit, ""}, true
+	default:
+		return draft{}, false
+	}
+}
+
+// fixedAs tells whether a graph's shape has the dimensions; 0 is any.
+func fixedAs(shape []int64, dims ...int64) bool {
+	if len(shape) != len(dims) {
+		return false
+	}
+	for i, n := range dims {
+		if n > 0 && shape[i] != n {
+			return false
+		}
+	}
+	return true
+}

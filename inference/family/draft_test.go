@@ -1,0 +1,108 @@
+package family
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/models"
+	"github.com/motionmill/motionmill/inference/onnx"
+	"github.com/motionmill/motionmill/inference/starter"
+	"github.com/motionmill/motionmill/job"
+)
+
+func TestDraftsOfRealGraphs(t *testing.T) {
+	r := inferencetest.OpenRuntime(t)
+	catalogue, err := models.LoadCatalogue([]string{inferencetest.Testdata(t, "models")}, starter.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, known := range catalogue.List() {
+		t.Run(known.Name, func(t *testing.T) {
+			path := known.Path
+			if known.BuiltIn {
+				path = filepath.Join("..", "starter", known.File)
+			}
+			m, err := models.FileModel(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			inputs, outputs, err := r.Describe(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, ok := Draft(m, inputs, outputs)
+			if supported := known.Supported() == nil; ok != supported {
+				t.Fatalf("drafted %v, supported %v: %s", ok, supported, text)
+			}
+			if !ok {
+				return
+			}
+			got, err := models.ParseManifest([]byte(text))
+			if err != nil {
+				t.Fatalf("%v: %s", err, text)
+			}
+			want := known.Manifest
+			// What no graph tells.
+			got.Name, got.Licence, got.Source, got.Rank, got.Note = want.Name, want.Licence, want.Source, want.Rank, want.Note
+			got.Options, want.Options = nil, nil
+			if want.Input.Type == "" { // left to the graph
+				got.Input.Type = ""
+			}
+			switch known.Family {
+			case "rtmdet": // The graph takes any size, and its labels any classes.
+				got.Input.Width, got.Input.Height, got.Classes = want.Input.Width, want.Input.Height, want.Classes
+			case "maskrcnn": // The surrogate of the model zoo's is padded on all sides.
+				got.Input.Fit = want.Input.Fit
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestDraftOfAnyFileName(t *testing.T) {
+	out := []onnx.TensorInfo{{Name: "out", Type: "float32", Shape: []int64{1, 1, 64, 64}}}
+	for file, want := range map[string]string{
+		"My model: \"v2\" (end2end).onnx":        "my-model-v2-end2end-",
+		"ü.onnx":                                 "model",
+		strings.Repeat("long", 50) + ".onnx":     strings.Repeat("long", 25),
+		"_MODNet.photographic.portrait-512.onnx": "modnet.photographic.portrait-512",
+	} {
+		path := filepath.Join(t.TempDir(), file)
+		if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m, err := models.FileModel(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, ok := Draft(m, []onnx.TensorInfo{{Name: "in", Type: "float32", Shape: []int64{1, 3, 64, 64}}}, out)
+		got, err := models.ParseManifest([]byte(text))
+		if !ok || err != nil || got.Name != want || got.File != file {
+			t.Errorf("%s: drafted %v, name %q, file %q, error %v", file, ok, got.Name, got.File, err)
+		}
+	}
+}
+
+func TestNoDraft(t *testing.T) {
+	picture := []onnx.TensorInfo{{Name: "in", Type: "float32", Shape: []int64{1, 3, 64, 64}}}
+	for name, c := range map[string][2][]onnx.TensorInfo{
+		"no output":        {picture, nil},
+		"other output":     {picture, {{Name: "out", Type: "float32", Shape: []int64{1, 1000}}}},
+		"two inputs":       {append(picture, picture...), {{Name: "out", Type: "float32", Shape: []int64{1, 1, 64, 64}}}},
+		"no picture":       {{{Name: "in", Type: "float32", Shape: []int64{1, 100}}}, {{Name: "out", Type: "float32", Shape: []int64{1, 1, 64, 64}}}},
+		"a size of chance": {{{Name: "in", Type: "float32", Shape: []int64{1, 3, -1, -1}}}, {{Name: "out", Type: "float32", Shape: []int64{1, 56, -1}}}},
+	} {
+		if text, ok := Draft(models.Model{}, c[0], c[1]); ok {
+			t.Errorf("%s: drafted %s", name, text)
+		}
+	}
+	_, err := models.FileModel(filepath.Join(t.TempDir(), "nothing.onnx"))
+	inferencetest.WantKind(t, err, job.ModelMissing)
+}
