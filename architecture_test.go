@@ -37,11 +37,9 @@ var mayImport = map[string][]string{
 	"metrics":           {"job"},
 	"notice":            {"job"},
 	"media/hostile":     {}, // For tests alone: no group names it.
-	"inference":         {"job"},
 	"inference/coco":    {}, // For commands and tests: no group names it.
 	"inference/starter": {}, // No group names it: commands and tests alone may import it.
 	"worker":            {"job"},
-	"worker/pipeline":   {"media", "inference", "store", "job"},
 	"api":               {"auth", "job", "web"},
 	"api/client":        {"job"}, // Who imports it gets no server.
 	"web":               {},
@@ -52,6 +50,29 @@ var mayImport = map[string][]string{
 	"soak":              {"job"}, // For tests alone: no group names it.
 	"cmd":               {anything},
 	"bench":             {anything},
+
+	// Below inference each package is a group, so that data goes one way: from the
+	// words of a picture and the models up to what puts all together.
+	"inference/picture": {"job"},
+	"inference/models":  {"job"},
+	"inference/pull":    {"inference/models", "job"}, // For commands: no group names it.
+	"inference/onnx":    {"inference/models", "job"},
+	"inference/fit":     {"inference/models", "inference/picture"},
+	"inference/family":  {"inference/models", "inference/onnx", "inference/picture", "inference/fit", "job"},
+	"inference/generic": {"inference/models", "inference/onnx", "inference/picture", "inference/fit", "job"},
+	"inference/track":   {"inference/picture"},
+	"inference/matting": {"inference/picture"},
+
+	"inference": {
+		"inference/models", "inference/onnx", "inference/picture", "inference/family", "inference/track", "inference/matting",
+		"inference/generic", "job",
+	},
+	"worker/pipeline": {
+		"media", "inference", "inference/models", "inference/onnx", "inference/picture", "inference/track", "inference/matting",
+		"inference/generic", "store", "job",
+	},
+	// For tests alone: no group names it.
+	"inference/inferencetest": {"inference/models", "inference/onnx", "inference/picture", "job"},
 }
 
 // meaningless are package names that say nothing of what a package is for.
@@ -240,6 +261,10 @@ func TestRulesFindViolations(t *testing.T) {
 		"worker to pipeline":  {"worker/a.go", "package worker\n" + ours("worker/pipeline"), "worker imports worker/pipeline"},
 		"pipeline to worker":  {"worker/pipeline/a.go", "package pipeline\n" + ours("worker"), "worker/pipeline imports worker"},
 		"pipeline":            {"worker/pipeline/a.go", "package pipeline\n" + ours("media") + ours("inference"), ""},
+		"following to models": {"inference/track/a.go", "package track\n" + ours("inference/onnx"), "inference/track imports inference/onnx"},
+		"runtime to families": {"inference/onnx/a.go", "package onnx\n" + ours("inference/family"), "inference/onnx imports inference/family"},
+		"part to whole":       {"inference/family/a.go", "package family\n" + ours("inference"), "inference/family imports inference"},
+		"whole to part":       {"inference/a.go", "package inference\n" + ours("inference/family"), ""},
 		"pipeline to starter": {"worker/pipeline/a.go", "package pipeline\n" + ours("inference/starter"), "imports inference/starter"},
 		"command":             {"cmd/motionmill/a.go", "package main\n" + ours("inference/starter"), ""},
 		"test imports":        {"job/a_test.go", "package job\n" + ours("store"), ""},
