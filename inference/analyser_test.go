@@ -13,7 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/motionmill/motionmill/inference/family"
 	"github.com/motionmill/motionmill/inference/inferencetest"
 	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/picture"
@@ -58,7 +57,7 @@ func (s *stage) Detect(pic picture.Picture) ([]picture.Detection, error) {
 	return nil, nil
 }
 
-func (s *stage) Minimum() float64 { return family.DefaultMinScore }
+func (s *stage) Minimum() float64 { return 0.2 }
 
 // Estimate finds the person when the box is on it; what it finds depends a
 // little on the box, as a real model's answer does.

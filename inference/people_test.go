@@ -106,8 +106,8 @@ func (g *guided) Estimate(pic picture.Picture, box picture.Rect, points []pictur
 }
 
 func (g *guided) Next(points []picture.Keypoint, _, _ int) picture.Rect {
-	box, _ := track.Bounds(points)
-	return box.Grow(0.5)
+	o, _ := track.Observe(points, 0, 80, 80)
+	return o.Box.Grow(0.25)
 }
 
 func TestModelThatFollowsByItself(t *testing.T) {

@@ -1,11 +1,12 @@
 package inference
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 
-	"github.com/motionmill/motionmill/inference/family"
 	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/picture"
 )
@@ -191,10 +192,17 @@ func (r *rendered) Detect(pic picture.Picture) (found []picture.Detection, err e
 	if x, y, h := random.Float64(), random.Float64(), random.Float64(); !r.clean && random.Float64() < 0.05 {
 		found = append(found, picture.Detection{Box: picture.Rect{X: x * sceneWidth, Y: y * sceneHeight / 2, W: 30 + 40*h, H: 60 + 100*h}, Score: 0.35})
 	}
-	return family.Suppress(found, 0.6), nil
+	slices.SortStableFunc(found, func(a, b picture.Detection) int { return cmp.Compare(b.Score, a.Score) })
+	var kept []picture.Detection
+	for _, d := range found {
+		if !slices.ContainsFunc(kept, func(k picture.Detection) bool { return picture.Overlap(k.Box, d.Box) > 0.6 }) {
+			kept = append(kept, d)
+		}
+	}
+	return kept, nil
 }
 
-func (r *rendered) Minimum() float64 { return family.DefaultMinScore }
+func (r *rendered) Minimum() float64 { return 0.2 }
 
 func (r *rendered) Estimate(pic picture.Picture, box picture.Rect, points []picture.Keypoint) error {
 	r.poses.Add(1)

@@ -6,7 +6,6 @@ import (
 
 	"github.com/motionmill/motionmill/inference/inferencetest"
 	"github.com/motionmill/motionmill/inference/models"
-	"github.com/motionmill/motionmill/inference/track"
 )
 
 // paths gives for each point its smoothed and raw place over the frames, x and
@@ -16,7 +15,7 @@ func paths(results []Result) (smoothed, raw [][]float64) {
 		for axis := range 2 {
 			var s, r []float64
 			for _, result := range results {
-				if len(result.People) == 0 || result.People[0].Raw[k][2] < track.BoxPoint {
+				if len(result.People) == 0 || result.People[0].Raw[k][2] < 0.2 {
 					s = nil
 					break
 				}

@@ -6,8 +6,8 @@ import (
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
-// DefaultMinScore is the mean score below which a pose is taken for nobody.
-const DefaultMinScore = 0.2
+// defaultMinScore is the mean score below which a pose is taken for nobody.
+const defaultMinScore = 0.2
 
 // aimed is a pose model that sees crops of people, one or several in a run.
 type aimed interface {

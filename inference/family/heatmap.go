@@ -38,7 +38,7 @@ func newHeatmap(n *onnx.Network) (*heatmap, error) {
 		h.boxScale, err = m.Number("box_scale", 1.25, 0.5, 4)
 	}
 	if err == nil {
-		h.minScore, err = m.Number("min_score", DefaultMinScore, 0, 1)
+		h.minScore, err = m.Number("min_score", defaultMinScore, 0, 1)
 	}
 	if err == nil {
 		h.decode, err = m.Choice("decode", decodeQuarter, decodeDark, decodeUDP)

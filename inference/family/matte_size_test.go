@@ -37,7 +37,7 @@ func TestAveragingIsAreas(t *testing.T) {
 		got := make([]float32, 3*c.toW*c.toH)
 		var s fit.Scratch
 		f := fit.NewFiller(in)
-		f.Average(got, pic, fit.Stretch(pic, c.toW, c.toH), &s)
+		f.Average(got, pic, fit.Place(in, pic), &s)
 		for channel := range 3 {
 			for y := range c.toH {
 				for x := range c.toW {

@@ -58,7 +58,7 @@ func newMoveNetSingle(n *onnx.Network) (*movenetSingle, error) {
 	}
 	err := m.KnownOptions("min_score")
 	if err == nil {
-		s.minScore, err = m.Number("min_score", DefaultMinScore, 0, 1)
+		s.minScore, err = m.Number("min_score", defaultMinScore, 0, 1)
 	}
 	for i, name := range []string{"left_hip", "right_hip", "left_shoulder", "right_shoulder"} {
 		at := slices.Index(m.Points.Names, name)

@@ -136,7 +136,7 @@ func (d *rtmdet) readHead(out []onnx.Tensor, w *worktop) ([]candidate, error) {
 			found = append(found, candidate{picture.Detection{Box: box, Score: 1 / (1 + math.Exp(-float64(logit)))}, at})
 		}
 	}
-	return Suppress(found, d.maxIoU), nil
+	return suppress(found, d.maxIoU), nil
 }
 
 // winner tells whether no class has a higher logit in a cell than a person.

@@ -60,7 +60,7 @@ func (s *simcc) options() (err error) {
 	if s.boxScale, err = m.Number("box_scale", 1.25, 0.5, 4); err != nil {
 		return err
 	}
-	if s.minScore, err = m.Number("min_score", DefaultMinScore, 0, 1); err != nil {
+	if s.minScore, err = m.Number("min_score", defaultMinScore, 0, 1); err != nil {
 		return err
 	}
 	if s.split, err = m.Number("split", 2, 1, 8); err != nil {

@@ -132,7 +132,7 @@ func (r yoloReader) read(out []onnx.Tensor, found []candidate) ([]candidate, err
 	case err != nil:
 		return found, err
 	case raw:
-		return Suppress(r.channels(t.Data, int(t.Shape[2]), found), r.maxIoU), nil
+		return suppress(r.channels(t.Data, int(t.Shape[2]), found), r.maxIoU), nil
 	}
 	columns := int(t.Shape[2])
 	for i := range int(t.Shape[1]) {

@@ -58,7 +58,7 @@ func (p *yoloPose) Spot(pic picture.Picture, into []picture.Person) ([]picture.P
 		case onnx.Fits(shape, p.raw):
 			first, step = 5*int(shape[2]), int(shape[2])
 			w.candidates = p.rawCandidates(found, data, step)
-			found = Suppress(w.candidates, p.maxIoU)
+			found = suppress(w.candidates, p.maxIoU)
 		case onnx.Fits(shape, p.endToEnd):
 			first, step = 6, 1
 			w.candidates = p.endToEndCandidates(found, data, int(shape[2]))

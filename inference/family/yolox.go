@@ -81,7 +81,7 @@ func (d *yolox) Detect(pic picture.Picture) ([]picture.Detection, error) {
 		classes := len(d.network.Model.Classes)
 		switch last := int(t.Shape[len(t.Shape)-1]); {
 		case last == 5+classes && len(t.Data) == d.cells()*last:
-			found = Suppress(d.decodeGrid(t.Data, last), d.maxIoU)
+			found = suppress(d.decodeGrid(t.Data, last), d.maxIoU)
 		case last == 5:
 			found = d.decodeBoxes(t.Data, out)
 		default:
@@ -142,8 +142,8 @@ func (d *yolox) decodeBoxes(data []float32, out []onnx.Tensor) []picture.Detecti
 // placed is a detection, or something that lies where one does.
 type placed interface{ Detected() picture.Detection }
 
-// Suppress keeps, best first, the boxes that overlap no better one by more than maxIoU.
-func Suppress[T placed](found []T, maxIoU float64) []T {
+// suppress keeps, best first, the boxes that overlap no better one by more than maxIoU.
+func suppress[T placed](found []T, maxIoU float64) []T {
 	sortByScore(found)
 	kept := found[:0]
 	for _, f := range found {

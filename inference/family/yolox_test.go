@@ -106,7 +106,7 @@ func TestYOLOXReadsExportsWithSuppressionInside(t *testing.T) {
 
 func TestSuppressKeepsTheBestOfEachPlace(t *testing.T) {
 	a, b, c := picture.Rect{X: 0, Y: 0, W: 10, H: 10}, picture.Rect{X: 1, Y: 0, W: 10, H: 10}, picture.Rect{X: 0, Y: 8, W: 10, H: 10}
-	got := Suppress([]picture.Detection{{Box: b, Score: 0.5}, {Box: a, Score: 0.9}, {Box: c, Score: 0.4}}, 0.45)
+	got := suppress([]picture.Detection{{Box: b, Score: 0.5}, {Box: a, Score: 0.9}, {Box: c, Score: 0.4}}, 0.45)
 	if diff := cmp.Diff([]picture.Detection{{Box: a, Score: 0.9}, {Box: c, Score: 0.4}}, got, aboutEqual); diff != "" {
 		t.Error(diff)
 	}

@@ -16,7 +16,7 @@ func TestFillIsBilinear(t *testing.T) {
 		name      string
 		placement Placement
 	}{
-		{"stretch", Stretch(pic, 24, 32)},
+		{"stretch", stretch(pic, 24, 32)},
 		{"letterbox top left", Letterbox(pic, 24, 32, false)},
 		{"letterbox centred", Letterbox(pic, 24, 32, true)},
 		{"crop inside", Crop(picture.Rect{X: 5.3, Y: 7.7, W: 18, H: 24}, 24, 32)},

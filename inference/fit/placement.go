@@ -28,7 +28,7 @@ func Letterbox(pic picture.Picture, w, h int, centred bool) Placement {
 	}
 	// The small addition undoes what multiplying and dividing lost of a whole number.
 	pw, ph := min(max(int(nw+1e-6), 1), w), min(max(int(nh+1e-6), 1), h)
-	p := Stretch(pic, pw, ph)
+	p := stretch(pic, pw, ph)
 	if centred {
 		p.X = int(math.Round(float64(w-pw)/2 - 0.1))
 		p.Y = int(math.Round(float64(h-ph)/2 - 0.1))
@@ -36,9 +36,9 @@ func Letterbox(pic picture.Picture, w, h int, centred bool) Placement {
 	return p
 }
 
-// Stretch fills a w by h input with the whole picture. Samples lie in the
+// stretch fills a w by h input with the whole picture. Samples lie in the
 // middle of pixels, as in OpenCV's resize.
-func Stretch(pic picture.Picture, w, h int) Placement {
+func stretch(pic picture.Picture, w, h int) Placement {
 	stepX, stepY := float64(pic.Width)/float64(w), float64(pic.Height)/float64(h)
 	return Placement{W: w, H: h, left: stepX/2 - 0.5, top: stepY/2 - 0.5, StepX: stepX, StepY: stepY}
 }
@@ -98,7 +98,7 @@ func Place(in models.Input, pic picture.Picture) Placement {
 	case models.FitLetterboxTopLeft:
 		return Letterbox(pic, in.Width, in.Height, false)
 	default:
-		return Stretch(pic, in.Width, in.Height)
+		return stretch(pic, in.Width, in.Height)
 	}
 }
 

@@ -17,8 +17,8 @@ import (
 	"github.com/motionmill/motionmill/job"
 )
 
-// TensorSchema names the format of a step's JSON.
-const TensorSchema = "motionmill.tensors/1"
+// Schema names the format of a step's JSON.
+const Schema = "motionmill.tensors/1"
 
 // Moment says what one run was about.
 type Moment struct {
@@ -238,7 +238,7 @@ func (j *jsonWriter) begin() error {
 	if err != nil {
 		return fmt.Errorf("encode model: %w", err)
 	}
-	_, err = fmt.Fprintf(j.to, `{"schema":%q,"model":%s,"runs":[`, TensorSchema, model)
+	_, err = fmt.Fprintf(j.to, `{"schema":%q,"model":%s,"runs":[`, Schema, model)
 	return err
 }
 

@@ -65,14 +65,14 @@ func New(r *onnx.Runtime, m models.Model) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := newGeneric(n)
+	g, err := newModel(n)
 	if err != nil {
 		return nil, err
 	}
 	return g, g.rehearse()
 }
 
-func newGeneric(n *onnx.Network) (*Model, error) {
+func newModel(n *onnx.Network) (*Model, error) {
 	m := n.Model
 	options, err := readGenericOptions(m.Manifest)
 	if err != nil {

@@ -139,7 +139,7 @@ func TestSoundBecomesJSON(t *testing.T) {
 	if err := json.Unmarshal(got, &file); err != nil {
 		t.Fatalf("%v: %s", err, got)
 	}
-	if file.Schema != TensorSchema || file.Model.Name != "loudness" || len(file.Runs) != 2 || file.Runs[1].T != 0.5 {
+	if file.Schema != Schema || file.Model.Name != "loudness" || len(file.Runs) != 2 || file.Runs[1].T != 0.5 {
 		t.Fatalf("got %s", got)
 	}
 	for i, rms := range []float64{0.5 / math.Sqrt2, 0.25} { // Half of the second window is silence.

@@ -64,7 +64,7 @@ func (g *Model) rehearse() error {
 
 // runSample runs a network of the family once, on a sample.
 func runSample(n *onnx.Network) error {
-	g, err := newGeneric(n)
+	g, err := newModel(n)
 	if err == nil {
 		_, err = g.Run(g.sample())
 	}

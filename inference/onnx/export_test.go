@@ -43,3 +43,6 @@ func Refused(n *Network, err error) error { return n.refused(err) }
 
 // SessionOf is the session that a network shares.
 func SessionOf(n *Network) Session { return n.session }
+
+// WholeNumbers drops the fraction of each value.
+func WholeNumbers[T int32 | uint8](from []float32, to []T) { wholeNumbers(from, to) }

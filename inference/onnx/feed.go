@@ -48,17 +48,17 @@ func newFeed(kind string, shape []int64) (*feed, error) {
 
 // load brings the floats into the tensor.
 func (f *feed) load() {
-	WholeNumbers(f.floats, f.ints)
-	WholeNumbers(f.floats, f.bytes)
+	wholeNumbers(f.floats, f.ints)
+	wholeNumbers(f.floats, f.bytes)
 	if f.halves != nil {
 		narrow(f.halves, f.floats)
 	}
 }
 
-// WholeNumbers drops the fraction of each value, as a cast does; what
+// wholeNumbers drops the fraction of each value, as a cast does; what
 // interpolation lost of a whole number does not make it the one below. Nothing
 // is written when to is empty.
-func WholeNumbers[T int32 | uint8](from []float32, to []T) {
+func wholeNumbers[T int32 | uint8](from []float32, to []T) {
 	for i, v := range from[:len(to)] {
 		to[i] = T(int32(v + 1.0/1024))
 	}

@@ -19,7 +19,7 @@ func Alike(a, b []picture.Keypoint, dx, dy, area float64) float64 {
 	sum, n := 0.0, 0
 	for i, p := range a {
 		q := b[i]
-		if p.Score < BoxPoint || q.Score < BoxPoint {
+		if p.Score < boxPoint || q.Score < boxPoint {
 			continue
 		}
 		x, y := p.X+dx-q.X, p.Y+dy-q.Y

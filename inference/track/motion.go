@@ -67,7 +67,7 @@ func (m motion) next(dt, dx, dy float64) motion {
 func displacement(from, to []picture.Keypoint) (dx, dy float64, ok bool) {
 	var xs, ys []float64
 	for i, a := range from {
-		if b := to[i]; a.Score >= BoxPoint && b.Score >= BoxPoint {
+		if b := to[i]; a.Score >= boxPoint && b.Score >= boxPoint {
 			xs, ys = append(xs, b.X-a.X), append(ys, b.Y-a.Y)
 		}
 	}

@@ -9,12 +9,12 @@ const (
 	// With 2, two poses of a person can be under way at once. It is a constant,
 	// because results must not depend on the number of cores.
 	Lag = 2
-	// BoxPoint is the score from which a point counts for the box.
-	BoxPoint = 0.2
-	// BoxMargin is what is added on each side of the points' bounds, as a share
+	// boxPoint is the score from which a point counts for the box.
+	boxPoint = 0.2
+	// boxMargin is what is added on each side of the points' bounds, as a share
 	// of their width and height: heads, hands and feet reach beyond them, and
 	// the person moves on by lag frames.
-	BoxMargin = 0.15
+	boxMargin = 0.15
 	// boxPoints is the least number of points that make a person.
 	boxPoints = 4
 	// samePerson is the overlap from which two boxes can be the same person.
@@ -110,8 +110,8 @@ func byMotion(k Track, o Observation, t float64) float64 {
 // ok is false where they are nobody's.
 func Observe(points []picture.Keypoint, minScore float64, w, h int) (o Observation, ok bool) {
 	o = Observation{Points: points, Score: meanScore(points)}
-	box, n := Bounds(points)
-	o.Box = box.Grow(BoxMargin).Within(float64(w), float64(h))
+	box, n := bounds(points)
+	o.Box = box.Grow(boxMargin).Within(float64(w), float64(h))
 	const smallest = 8 // px: less is not a person that points can be told apart on
 	return o, o.Score >= minScore && n >= boxPoints && max(o.Box.W, o.Box.H) >= smallest && min(o.Box.W, o.Box.H) > 1
 }
@@ -129,12 +129,12 @@ func meanScore(points []picture.Keypoint) float64 {
 	return sum / float64(max(len(points), 1))
 }
 
-// Bounds returns the smallest box around the points that count, and their number.
-func Bounds(points []picture.Keypoint) (picture.Rect, int) {
+// bounds returns the smallest box around the points that count, and their number.
+func bounds(points []picture.Keypoint) (picture.Rect, int) {
 	var left, top, right, bottom float64
 	n := 0
 	for _, p := range points {
-		if p.Score < BoxPoint {
+		if p.Score < boxPoint {
 			continue
 		}
 		if n == 0 {
