@@ -3,6 +3,7 @@ package inference
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"runtime"
 
 	"github.com/motionmill/motionmill/inference/family"
@@ -24,6 +25,7 @@ type Analyser struct {
 	people family.Spotter
 	detect family.Detector
 	matte  family.Matter
+	masks  family.Masker // the model of detect and matte, where these are one; else nil
 }
 
 // NewAnalyser verifies the chosen models and takes their sessions, which all
@@ -49,6 +51,9 @@ func NewAnalyser(r *onnx.Runtime, choice models.Choice) (*Analyser, error) {
 			return nil, err
 		}
 		a.used = append(a.used, models.UsedModel{Name: m.Name, Task: role.Task, Family: m.Family, SHA256: m.SHA256, Provider: n.Provider, Nodes: n.Nodes})
+	}
+	if m, ok := a.matte.(family.Masker); ok && choice.Detect != nil && reflect.DeepEqual(choice.Detect.Manifest, choice.Matte.Manifest) {
+		a.masks = m
 	}
 	return a, nil
 }

@@ -51,7 +51,7 @@ func (r *analysis) cutMatte(ctx context.Context, f *frame) error {
 		}
 	}
 	err := r.compute(ctx, meterMatte, func() error {
-		err := v.model.Cut(f.pic, c.Raw)
+		err := r.cut(f)
 		if err == nil && r.wantMatte() {
 			c.Finish(f.pic)
 		}
@@ -70,6 +70,17 @@ func (r *analysis) cutMatte(ctx context.Context, f *frame) error {
 	}
 	close(f.own.matted)
 	return nil
+}
+
+// cut runs the matte model over f. A model that is the detector as well has then
+// looked for people, too.
+func (r *analysis) cut(f *frame) (err error) {
+	if r.masks == nil {
+		return r.mattes.model.Cut(f.pic, f.cut.Raw)
+	}
+	f.ahead.found, err = r.masks.CutFound(f.pic, f.cut.Raw)
+	f.ahead.detected = err == nil
+	return err
 }
 
 // steadyMatte blends the matte of f with the one before, which is done.

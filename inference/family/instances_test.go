@@ -1,6 +1,7 @@
 package family
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
@@ -215,6 +216,34 @@ func TestMaskRCNNNeedsAllOutputs(t *testing.T) {
 		})
 		_, err = d.Detect(inferencetest.Noise(64, 64))
 		inferencetest.WantKind(t, err, job.ModelMissing)
+	}
+}
+
+// TestMasksAreFoundAndCutByOneRun compares it with finding and cutting apart.
+func TestMasksAreFoundAndCutByOneRun(t *testing.T) {
+	seg, err := segOf(t, [7]float32{8, 4, 16, 8, 0.9, 2, 0}, [7]float32{12, 12, 8, 8, 0.8, 0, -2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	zoo, err := maskRCNNOf(t, "", []int64{-1, 1, 28, 28}, [6]float32{4, 8, 32, 36, 0.9, 1}, [6]float32{9, 8, 32, 36, 0.9, 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pic := inferencetest.Noise(200, 100)
+	for name, m := range map[string]Masker{"yolo-seg": seg, "maskrcnn": zoo} {
+		want, err := m.Detect(pic)
+		if err != nil || len(want) == 0 {
+			t.Fatalf("%s: found %v, error %v", name, want, err)
+		}
+		apart := cutOut(t, m, pic)
+		together := make([]byte, len(apart))
+		got, err := m.CutFound(pic, together)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" || !bytes.Equal(together, apart) {
+			t.Errorf("%s: by one run it is another: %s", name, diff)
+		}
 	}
 }
 

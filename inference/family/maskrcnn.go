@@ -123,8 +123,17 @@ func (d *maskRCNN) Size(pic picture.Picture) (w, h int) {
 }
 
 // Cut writes the masks of all people together into dst, grey8 of the size that
-// size gives; 255 is person.
-func (d *maskRCNN) Cut(pic picture.Picture, dst []byte) error {
+// Size gives; 255 is person.
+func (d *maskRCNN) Cut(pic picture.Picture, dst []byte) error { return d.cut(pic, dst, nil) }
+
+// CutFound is Cut, and gives whom Detect finds, by one run.
+func (d *maskRCNN) CutFound(pic picture.Picture, dst []byte) (found []picture.Detection, err error) {
+	err = d.cut(pic, dst, &found)
+	return found, err
+}
+
+// cut tells whom it found where somebody asks.
+func (d *maskRCNN) cut(pic picture.Picture, dst []byte, found *[]picture.Detection) error {
 	p := fit.Place(d.network.Model.Input, pic)
 	return d.examine(pic, p, func(w *worktop, out []onnx.Tensor) error {
 		if err := d.read(w, out); err != nil {
@@ -140,6 +149,9 @@ func (d *maskRCNN) Cut(pic picture.Picture, dst []byte) error {
 				g, over = framed(g, w), pasted(c.Box)
 			}
 			onto.lay(g, span{0, 0, g.w, g.h}, over, over, w, tone)
+		}
+		if found != nil {
+			*found = back(w.candidates, p, pic)
 		}
 		return nil
 	})

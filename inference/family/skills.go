@@ -27,6 +27,14 @@ type Matter interface {
 	Cut(pic picture.Picture, dst []byte) error
 }
 
+// Masker finds people and cuts them out.
+type Masker interface {
+	Detector
+	Matter
+	// CutFound is Cut, and gives whom Detect finds, by one run.
+	CutFound(pic picture.Picture, dst []byte) ([]picture.Detection, error)
+}
+
 // Spotter finds everyone in a frame with their points, best first. It uses the
 // memory of into, which may be nil, for what it returns.
 type Spotter interface {
@@ -85,21 +93,15 @@ func New(task string, n *onnx.Network) (s Skills, err error) {
 	case "rtmdet":
 		s.Detect, err = newRTMDet(n)
 	case "yolo-seg":
-		err = s.addMasks(task, n, func(n *onnx.Network) (masker, error) { return newYOLOSeg(n) })
+		err = s.addMasks(task, n, func(n *onnx.Network) (Masker, error) { return newYOLOSeg(n) })
 	case "maskrcnn":
-		err = s.addMasks(task, n, func(n *onnx.Network) (masker, error) { return newMaskRCNN(n) })
+		err = s.addMasks(task, n, func(n *onnx.Network) (Masker, error) { return newMaskRCNN(n) })
 	}
 	return s, err
 }
 
-// masker finds people and cuts them out.
-type masker interface {
-	Detector
-	Matter
-}
-
 // addMasks gives a family that finds masks one of the tasks that it serves.
-func (s *Skills) addMasks(task string, n *onnx.Network, family func(*onnx.Network) (masker, error)) error {
+func (s *Skills) addMasks(task string, n *onnx.Network, family func(*onnx.Network) (Masker, error)) error {
 	m, err := family(n)
 	switch {
 	case err != nil:

@@ -50,8 +50,17 @@ func (s *yoloSeg) Size(pic picture.Picture) (w, h int) {
 }
 
 // Cut writes the masks of all people together into dst, grey8 of the size that
-// size gives; 255 is person.
-func (s *yoloSeg) Cut(pic picture.Picture, dst []byte) error {
+// Size gives; 255 is person.
+func (s *yoloSeg) Cut(pic picture.Picture, dst []byte) error { return s.cut(pic, dst, nil) }
+
+// CutFound is Cut, and gives whom Detect finds, by one run.
+func (s *yoloSeg) CutFound(pic picture.Picture, dst []byte) (found []picture.Detection, err error) {
+	err = s.cut(pic, dst, &found)
+	return found, err
+}
+
+// cut tells whom it found where somebody asks.
+func (s *yoloSeg) cut(pic picture.Picture, dst []byte, found *[]picture.Detection) error {
 	p := fit.Place(s.network.Model.Input, pic)
 	return s.examine(pic, p, func(w *worktop, out []onnx.Tensor) error {
 		if err := s.reader.into(w, out); err != nil {
@@ -65,6 +74,9 @@ func (s *yoloSeg) Cut(pic picture.Picture, dst []byte) error {
 				return err
 			}
 			onto.lay(mask, count, input, s.touching(mask, count), w, s.logistic.tone)
+		}
+		if found != nil {
+			*found = back(w.candidates, p, pic)
 		}
 		return nil
 	})
