@@ -27,8 +27,8 @@ func InOneRun(p Poser) int {
 	return 1
 }
 
-// EstimateAll finds the points of the people in boxes, at most inOneRun, by one
-// run. What it finds is what estimate finds one by one.
+// EstimateAll finds the points of the people in boxes, at most InOneRun, by one
+// run. What it finds is what Estimate finds one by one.
 func EstimateAll(p Poser, pic picture.Picture, boxes []picture.Rect, points [][]picture.Keypoint) error {
 	if len(boxes) == 1 {
 		return p.Estimate(pic, boxes[0], points[0])

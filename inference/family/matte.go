@@ -159,7 +159,7 @@ func (v *matteVideo) Close() error {
 	return v.network.Drain()
 }
 
-// Cut writes the matte of a frame into dst, grey8, of the size that size gives;
+// Cut writes the matte of a frame into dst, grey8, of the size that Size gives;
 // 255 is person.
 func (m *matte) Cut(pic picture.Picture, dst []byte) error {
 	if m.sizing.short > 0 { // It is a picture by itself.

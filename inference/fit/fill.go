@@ -208,7 +208,7 @@ func (f Filler) blend(dst []float32, at int, low, high []float32, lowW, highW fl
 	}
 }
 
-// Average is fill with each sample the mean of the px that it covers, as
+// Average is Fill with each sample the mean of the px that it covers, as
 // OpenCV's INTER_AREA gives it.
 func (f Filler) Average(dst []float32, pic picture.Picture, p Placement, s *Scratch) {
 	if empty := (emptied{&dst[0], p.X, p.Y, p.W, p.H}); (p.W < f.Width || p.H < f.Height) && empty != s.empty {

@@ -122,7 +122,7 @@ type UsedModel struct {
 }
 
 // Used returns the chosen models in the order detect, pose, matte; the
-// Provider is not known here (see Analyser.Used).
+// Provider is not known here (see inference.Analyser.Used).
 func (c Choice) Used() []UsedModel {
 	used := []UsedModel{}
 	for _, r := range c.Roles() {

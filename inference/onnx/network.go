@@ -182,7 +182,7 @@ func (n *Network) Watched(saw func(out []Tensor)) *Network {
 }
 
 // Apart is the same network for another input, with buffers of its own, which
-// drain frees.
+// Drain frees.
 func (n *Network) Apart(in models.Input) *Network {
 	m := n.Model
 	m.Input = in
