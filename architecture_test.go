@@ -37,6 +37,7 @@ var mayImport = map[string][]string{
 	"metrics":           {"job"},
 	"notice":            {"job"},
 	"media/hostile":     {}, // For tests alone: no group names it.
+	"media/standin":     {}, // For tests alone, too.
 	"inference/coco":    {}, // For commands and tests: no group names it.
 	"inference/starter": {}, // No group names it: commands and tests alone may import it.
 	"worker":            {"job"},

@@ -42,6 +42,8 @@ type CompositePlan struct {
 	// Threads bounds those of each decoder, encoder and filter; 0 leaves
 	// it to ffmpeg.
 	Threads int
+	// Encoder makes the H.264.
+	Encoder Encoder
 	// OnProgress, if set, is called about twice a second, from another
 	// goroutine.
 	OnProgress func(Progress)
@@ -81,7 +83,7 @@ func (t *Tools) Composite(ctx context.Context, plan CompositePlan) (*Composite, 
 		path: t.ffmpeg, args: args, dir: plan.Dir, stdout: &progressReader{report: plan.OnProgress},
 		files:    []*os.File{pipes[0].write, pipes[1].read, pipes[2].read},
 		deadline: deadlineFor(plan.Deadline, plan.Info),
-		op:       op, subject: subject, input: plan.Input,
+		op:       op, subject: subject, input: plan.Input, encoder: plan.Encoder.of(args),
 	})
 	if err != nil {
 		pipes.close()

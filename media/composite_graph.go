@@ -61,7 +61,8 @@ func (p *CompositePlan) overlay(s *ffmpeg.Stream) ([]*ffmpeg.Stream, error) {
 	path, err := outputPath(p.Overlay, p.Dir)
 	layer := p.sent(layerPipe).Filter("scale", nil, ffmpeg.KwArgs{"w": w, "h": h, "flags": "bilinear", "out_color_matrix": "bt709", "out_range": "tv"})
 	layer = layer.Filter("format", ffmpeg.Args{"yuva420p"})
-	return []*ffmpeg.Stream{output([]*ffmpeg.Stream{over(s, layer)}, path, h264(p.Info, w, h, 23, p.Threads))}, err
+	drawn, options := p.Encoder.encode(over(s, layer), p.film(w, h))
+	return []*ffmpeg.Stream{output([]*ffmpeg.Stream{drawn}, path, options)}, err
 }
 
 // silhouettes cuts the figure out.
@@ -135,5 +136,11 @@ func (p *CompositePlan) plain(figure, matte *ffmpeg.Stream) (*ffmpeg.Stream, err
 		grey := matte.Filter("scale", nil, ffmpeg.KwArgs{"in_range": "pc", "out_range": "tv"}).Filter("format", ffmpeg.Args{"yuv420p"})
 		out, h = ffmpeg.Filter([]*ffmpeg.Stream{out, grey}, "vstack", nil), 2*h
 	}
-	return output([]*ffmpeg.Stream{out}, path, h264(p.Info, w, h, 23, p.Threads)), err
+	out, options := p.Encoder.encode(out, p.film(w, h))
+	return output([]*ffmpeg.Stream{out}, path, options), err
+}
+
+// film is an output in H.264 of w x h pixels.
+func (p *CompositePlan) film(w, h int) film {
+	return film{info: p.Info, w: w, h: h, quality: 23, threads: p.Threads}
 }

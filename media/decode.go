@@ -50,6 +50,8 @@ type DecodePlan struct {
 	// Threads bounds those of each decoder, encoder and filter; 0 leaves
 	// it to ffmpeg.
 	Threads int
+	// Encoder makes the H.264.
+	Encoder Encoder
 	// OnProgress, if set, is called about twice a second, from another
 	// goroutine.
 	OnProgress func(Progress)
@@ -102,7 +104,7 @@ func (t *Tools) Decode(ctx context.Context, plan DecodePlan) (*Decode, error) {
 	p, err := t.start(ctx, command{
 		path: t.ffmpeg, args: args, dir: plan.Dir, stdout: &progressReader{report: plan.OnProgress},
 		files: pipes.theirs(true), deadline: deadlineFor(plan.Deadline, plan.Info),
-		op: op, subject: subject, input: plan.Input,
+		op: op, subject: subject, input: plan.Input, encoder: plan.Encoder.of(args),
 	})
 	if err != nil {
 		pipes.close()
@@ -216,11 +218,12 @@ func (p *DecodePlan) raw(s *ffmpeg.Stream) (*ffmpeg.Stream, error) {
 // video is the rendition, with the sound.
 func (p *DecodePlan) video(s, in *ffmpeg.Stream, w, h int) (*ffmpeg.Stream, error) {
 	path, err := outputPath(p.Video, p.Dir)
-	streams := []*ffmpeg.Stream{s}
-	options := []ffmpeg.KwArgs{h264(p.Info, w, h, topQuality, p.Threads)}
+	wanted := film{info: p.Info, w: w, h: h, quality: topQuality, threads: p.Threads}
 	if p.Ladder != nil && p.Ladder.shared() {
-		options = append(options, p.Ladder.Rungs[0].options())
+		wanted.rung = &p.Ladder.Rungs[0]
 	}
+	s, encoded := p.Encoder.encode(s, wanted)
+	streams, options := []*ffmpeg.Stream{s}, []ffmpeg.KwArgs{encoded}
 	if p.Info.Audio {
 		streams = append(streams, in.Get(strconv.Itoa(p.Info.audioStream)))
 		options = append(options, p.sound())

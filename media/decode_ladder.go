@@ -46,25 +46,15 @@ func (p *DecodePlan) sound() ffmpeg.KwArgs {
 // rung is the output of one that is encoded for the ladder alone.
 func (p *DecodePlan) rung(s *ffmpeg.Stream, r Rung) (*ffmpeg.Stream, error) {
 	path, err := outputPath(rungFile(p.Dir, r), p.Dir)
-	info := p.Info
-	if every := p.Ladder.Every; every > 1 {
-		info.FrameRate = rate(info) / float64(every)
+	every := p.Ladder.Every
+	if every > 1 {
 		s = s.Filter("select", nil, ffmpeg.KwArgs{"expr": fmt.Sprintf("not(mod(n,%d))", every)})
 	}
 	s = s.Filter("scale", nil, ffmpeg.KwArgs{
 		"w": r.Width, "h": r.Height, "flags": "bicubic", "in_color_matrix": "bt709", "out_color_matrix": "bt709",
 	}).Filter("setsar", ffmpeg.Args{"1"})
-	options := h264(info, r.Width, r.Height, r.Quality, p.Threads)
-	return output([]*ffmpeg.Stream{s}, path, options, r.options(), fragments()), err
-}
-
-// options are those of every rung: its cap, and no keyframes but those that
-// all have.
-func (r Rung) options() ffmpeg.KwArgs {
-	return ffmpeg.KwArgs{
-		"maxrate": r.MaxRate, "bufsize": groupSeconds * r.MaxRate,
-		"sc_threshold": 0, "g": endlessGroup, "forced-idr": 1,
-	}
+	s, options := p.Encoder.encode(s, film{info: p.Info, every: every, w: r.Width, h: r.Height, quality: r.Quality, threads: p.Threads, rung: &r})
+	return output([]*ffmpeg.Stream{s}, path, options, fragments()), err
 }
 
 // fragments are the options of a fragmented MP4 with one fragment a keyframe

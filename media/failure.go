@@ -76,7 +76,7 @@ func (p *process) failure() error {
 			finding += ": " + lines[len(lines)-1]
 		}
 	}
-	return p.fail(kind, finding, remedy)
+	return p.blame(p.fail(kind, finding, remedy))
 }
 
 // killed is the error of a child that we ended.
@@ -105,7 +105,7 @@ func (p *process) signalled(signal syscall.Signal) error {
 	case syscall.SIGXFSZ:
 		return p.fail(job.OverLimit, outputTooLarge, shorter)
 	default:
-		return p.fail(job.Crashed, fmt.Sprintf("the program was ended by %s", unix.SignalName(signal)), "")
+		return p.blame(p.fail(job.Crashed, fmt.Sprintf("the program was ended by %s", unix.SignalName(signal)), ""))
 	}
 }
 

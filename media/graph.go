@@ -180,8 +180,8 @@ func timed(info Info) ffmpeg.KwArgs {
 // lasting gives every frame of an MP4 a length, of which only the last one's counts:
 // without it that frame would last one tick, and fall out of the MP4's edit
 // list where this is rounded.
-func lasting(info Info) ffmpeg.KwArgs {
-	ticks := math.Round(float64(timescale(info)) / rate(info))
+func lasting(info Info, rate float64) ffmpeg.KwArgs {
+	ticks := math.Round(float64(timescale(info)) / rate)
 	return ffmpeg.KwArgs{"bsf:v": fmt.Sprintf("setts=pts=PTS:dts=DTS:duration=%d", int64(math.Max(1, ticks)))}
 }
 
@@ -228,23 +228,17 @@ func keyframes() string {
 	return fmt.Sprintf("expr:if(isnan(prev_forced_t),1,gt(floor(t/%[1]d),floor(prev_forced_t/%[1]d)))", groupSeconds)
 }
 
-// h264 are the options of a video in H.264 for players on the web: High
-// profile, keyframes 2 s apart, the index in front.
-func h264(info Info, w, h, quality, threads int) ffmpeg.KwArgs {
-	options := ffmpeg.MergeKwArgs([]ffmpeg.KwArgs{timed(info), lasting(info), {
-		"f": "mp4", "c:v": "libx264", "preset": "veryfast", "profile:v": "high", "crf": quality,
-		"pix_fmt": "yuv420p", "level:v": level(w, h, rate(info)),
-		"force_key_frames": keyframes(), "g": int(math.Ceil(rate(info) * 2 * groupSeconds)),
+// playable are the options of a video in H.264 for players on the web, whatever encodes it:
+// keyframes 2 s apart, the index in front.
+func playable(info Info) ffmpeg.KwArgs {
+	return ffmpeg.KwArgs{
+		"f": "mp4", "force_key_frames": keyframes(),
 		"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709", "color_range": "tv",
 		"movflags": "+faststart", "movie_timescale": timescale(info), "video_track_timescale": timescale(info),
 		// The encoder counts as the track does: lasting is not rescaled on the way.
 		"enc_time_base:v":       Ratio{1, timescale(info)}.colon(),
 		"max_muxing_queue_size": 4096,
-	}})
-	if threads > 0 {
-		options["threads"] = threads
 	}
-	return options
 }
 
 // level is the lowest of the usual levels of H.264 (ITU-T H.264, table A-1) that allows

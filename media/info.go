@@ -67,6 +67,9 @@ type Info struct {
 	partial      bool
 	saidFrames   int64
 	saidDuration float64
+	// saidRate is the lowest rate in frames a second by which all times can be told, as the demuxer
+	// guesses it; 0 when unknown.
+	saidRate float64
 	// ends tells that Duration is that of the video itself, not of a
 	// container whose sound may go on longer.
 	ends bool

@@ -207,6 +207,7 @@ func (p prober) time(info *Info, listing listing, video *stream, sound bool) {
 	}
 	if rate, known := readRatio(video.Rate); ok && known {
 		info.VFR = differs(rate.float(), average.float())
+		info.saidRate = rate.float()
 	}
 	info.Frames = number(video.Frames)
 	own := seconds(video.Duration)

@@ -55,14 +55,14 @@ type command struct {
 	// memory bounds what the child allocates, in bytes; 0 gives it most of
 	// the machine's.
 	memory int64
-	// devices lets the child use the GPUs.
-	devices bool
+	// encoder, where it is hardware, lets the child use the devices.
+	encoder Encoder
 }
 
 // view is what the child sees: the input, and the working folder, which is "/"
 // for a run that writes no files.
 func (c command) view() sandbox.View {
-	view := sandbox.View{Devices: c.devices}
+	view := sandbox.View{Devices: c.encoder.Name() != ""}
 	if c.input != "" {
 		view.Files = []string{c.input}
 	}
@@ -82,7 +82,7 @@ func (c command) use() sandbox.Use {
 	if c.memory > 0 {
 		use.Memory = min(use.Memory, c.memory)
 	}
-	if c.devices {
+	if c.encoder.Name() != "" {
 		use.Memory = 0
 	}
 	return use
@@ -126,9 +126,9 @@ func (t *Tools) begin(c command) (*process, error) {
 		started: time.Now(),
 		done:    make(chan struct{}),
 	}
-	cmd := exec.Command(c.path, c.args...)
+	cmd := exec.Command(c.path, append(c.encoder.device(), c.args...)...)
 	cmd.Dir = c.dir
-	cmd.Env = []string{"LANG=C", "LC_ALL=C"}
+	cmd.Env = append([]string{"LANG=C", "LC_ALL=C"}, c.encoder.environment()...)
 	if c.stdout != nil {
 		cmd.Stdout = guardedWriter{c.stdout, p}
 	}

@@ -30,6 +30,8 @@ type Config struct {
 	// Sandbox says how the programs are kept to their files; its paths are
 	// set by Find.
 	Sandbox sandbox.Config
+	// Hardware says by what H.264 is encoded. Default: HardwareOff.
+	Hardware Hardware
 }
 
 // Tools are the programs found. Its methods may be called at the same time.
@@ -37,14 +39,15 @@ type Tools struct {
 	ffmpeg, ffprobe string
 	version         string
 	// zimg tells whether ffmpeg can convert wide and HDR colours.
-	zimg bool
-	box  *sandbox.Box
+	zimg     bool
+	box      *sandbox.Box
+	hardware hardware
 }
 
 // Find looks up ffmpeg and ffprobe and asks ffmpeg once for its version and
 // what it was built with. A program that is missing, too old (below 5.1) or
 // built without x264 or libvpx gives a *job.Error with the remedy; so does a
-// sandbox that is demanded and does not work here.
+// sandbox that is demanded and does not work here, and hardware that is.
 func Find(ctx context.Context, config Config) (*Tools, error) {
 	t := &Tools{}
 	for _, program := range []struct {
@@ -67,7 +70,13 @@ func Find(ctx context.Context, config Config) (*Tools, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t, t.read(banner)
+	if err := t.read(banner); err != nil {
+		return nil, err
+	}
+	if err := t.findHardware(ctx, config.Hardware); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // confine finds the sandbox that all runs are in.
