@@ -36,6 +36,7 @@ type Manifest struct {
 	Steps      []Step             `json:"steps"`
 	Tools      Tools              `json:"tools"`
 	Sandbox    sandbox.Report     `json:"sandbox"`
+	Hardware   Hardware           `json:"hardware"`
 	Notes      []string           `json:"notes,omitempty"`
 	Lost       *media.Lost        `json:"lost,omitempty"`
 	StartedAt  time.Time          `json:"started_at"`
@@ -53,7 +54,8 @@ type ManifestSource struct {
 }
 
 // ManifestOutput is one file that was made; Path is relative to the manifest's
-// attempt. Codecs are as in RFC 6381, "" where the type says all. Sizes are in pixels, durations in seconds; both are 0 where they
+// attempt. Codecs are as in RFC 6381, "" where the type says all; Encoder is ffmpeg's name of
+// what encoded H.264, "" for others. Sizes are in pixels, durations in seconds; both are 0 where they
 // have no meaning.
 type ManifestOutput struct {
 	Path     string  `json:"path"`
@@ -61,6 +63,7 @@ type ManifestOutput struct {
 	SHA256   string  `json:"sha256"`
 	Type     string  `json:"type"`
 	Codecs   string  `json:"codecs,omitempty"`
+	Encoder  string  `json:"encoder,omitempty"`
 	Width    int     `json:"width,omitempty"`
 	Height   int     `json:"height,omitempty"`
 	Frames   int64   `json:"frames,omitempty"`

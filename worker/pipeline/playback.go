@@ -157,6 +157,7 @@ func (w *work) streamOutputs() ([]ManifestOutput, error) {
 		outputs = append(outputs, ManifestOutput{
 			Path: p.Path, Bytes: size, SHA256: sha, Type: p.Type, Codecs: p.Codecs,
 			Width: p.Width, Height: p.Height, Frames: p.Frames, Duration: p.Duration,
+			Encoder: w.encoderOf(p.Codecs, p.Width, p.Height, w.play.ladder.Every),
 		})
 	}
 	return outputs, nil

@@ -48,6 +48,8 @@ type product struct {
 	tools   Tools
 	sandbox sandbox.Report
 	lost    *media.Lost
+
+	hardware Hardware
 }
 
 // upload is a source as it lies on the disk, with the metadata that was sent
@@ -94,10 +96,13 @@ func (c Config) process(ctx context.Context, from upload, dir string, profile Pr
 		made.notes = starterNotes(choice)
 	}
 	made.tools.ONNXRuntime = runtimeVersion
-	run := &work{
-		Config: c, input: from.path, dir: dir, info: info, profile: profile, choice: choice, analyser: analyser, hooks: hooks, steps: steps,
-	}
-	err = run.make(ctx, &made)
+	err = c.makeAnyhow(ctx, func(encoder media.Encoder) (*work, error) {
+		steps, err := stepRuns(profile.Steps, models, info, from.metadata)
+		return &work{
+			Config: c, input: from.path, dir: dir, info: info, profile: profile, choice: choice, analyser: analyser, hooks: hooks,
+			steps: steps, encoder: encoder,
+		}, err
+	}, &made)
 	return made, err
 }
 
@@ -110,6 +115,9 @@ func (w *work) make(ctx context.Context, made *product) error {
 	made.steps, made.lost = append(made.steps, steps...), w.decode.Lost()
 	if made.outputs, err = w.inspect(ctx, w.dir); err != nil {
 		return err
+	}
+	for i, o := range made.outputs {
+		made.outputs[i].Encoder = w.encoderOf(o.Codecs, o.Width, o.Height, 1)
 	}
 	streams, err := w.streamOutputs()
 	if err != nil {

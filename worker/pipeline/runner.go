@@ -215,7 +215,7 @@ func (r *Runner) Announce(ctx context.Context, rec job.Record) error {
 func (p product) manifest(source ManifestSource, profile Profile, started time.Time) Manifest {
 	return Manifest{
 		Schema: ManifestSchema, Profile: profile.Name, Source: source, Input: p.input, Outputs: p.outputs,
-		Models: p.models, Steps: p.steps, Tools: p.tools, Sandbox: p.sandbox, Notes: p.notes, Lost: p.lost, StartedAt: started, FinishedAt: time.Now().UTC(),
+		Models: p.models, Steps: p.steps, Tools: p.tools, Sandbox: p.sandbox, Hardware: p.hardware, Notes: p.notes, Lost: p.lost, StartedAt: started, FinishedAt: time.Now().UTC(),
 	}
 }
 

@@ -59,7 +59,7 @@ func (w *work) frameSize() (width, height int) { return media.FrameSize(w.info, 
 func (w *work) decodePlan() media.DecodePlan {
 	plan := media.DecodePlan{
 		Input: w.input, Info: w.info, Dir: w.dir, Video: w.path(Video, "video.mp4"), Poster: w.path(Poster, "poster.jpg"),
-		Limits: w.Limits, Deadline: w.deadline(), Threads: w.threads(),
+		Limits: w.Limits, Deadline: w.deadline(), Threads: w.threads(), Encoder: w.encoder,
 	}
 	if w.analyser != nil || w.seesFrames() {
 		plan.Frames = true
@@ -77,7 +77,7 @@ func (w *work) compositePlan() media.CompositePlan {
 	plan := media.CompositePlan{
 		Input: w.input, Info: w.info, Dir: w.dir, Overlay: w.path(Overlay, "overlay.mp4"),
 		SilhouetteWebM: w.path(Silhouette, "silhouette.webm"), SilhouetteMP4: w.path(Silhouette, "silhouette.mp4"),
-		Limits: w.Limits, Deadline: w.deadline(), Threads: w.threads(),
+		Limits: w.Limits, Deadline: w.deadline(), Threads: w.threads(), Encoder: w.encoder,
 	}
 	if w.profile.Wants(Silhouette) {
 		plan.MatteWidth, plan.MatteHeight = w.analyser.MatteSize(w.video())

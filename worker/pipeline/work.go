@@ -30,6 +30,7 @@ type work struct {
 	hooks      job.Hooks
 	steps      []*stepRun
 	play       playback
+	encoder    media.Encoder
 
 	decode    *media.Decode
 	composite *media.Composite // nil when nothing is composed
