@@ -43,6 +43,7 @@ func newDoctorCommand() *cobra.Command {
 	}
 	models.add(cmd)
 	addSandboxFlag(cmd)
+	addHardwareFlag(cmd)
 	stage.add(cmd)
 	return cmd
 }
@@ -114,6 +115,7 @@ func checks(cmd *cobra.Command, models *inferenceFlags) []check {
 			return tools.Version(), nil
 		}},
 		{name: "sandbox", look: func(ctx context.Context) (string, error) { return lookAtSandbox(ctx, cmd) }},
+		{name: "hardware", look: func(ctx context.Context) (string, error) { return lookAtHardware(ctx, cmd) }},
 		{name: "ONNX Runtime", mend: "make setup", look: func(context.Context) (string, error) {
 			runtime, err := onnx.Open(onnx.Config{Library: models.library, Provider: models.provider, RequireGPU: models.requireGPU})
 			if err != nil {

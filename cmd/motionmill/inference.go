@@ -104,11 +104,16 @@ func (f *inferenceFlags) engine(cmd *cobra.Command, log *slog.Logger) (*pipeline
 
 // pipelineConfig gathers what every job of this process shares.
 func pipelineConfig(ctx context.Context, cmd *cobra.Command, f *inferenceFlags, log *slog.Logger) (pipeline.Config, error) {
-	tools, err := findTools(ctx, cmd)
+	hardware, err := readHardware(cmd)
+	if err != nil {
+		return pipeline.Config{}, err
+	}
+	tools, err := findTools(ctx, cmd, hardware)
 	if err != nil {
 		return pipeline.Config{}, err
 	}
 	logSandbox(tools, log)
+	logHardware(tools, log)
 	engine, err := f.engine(cmd, log)
 	if err != nil {
 		return pipeline.Config{}, err

@@ -45,6 +45,7 @@ func newLocalCommand() *cobra.Command {
 	addUsersFlag(cmd, new(string)) // for the API, by passedFlags
 	models.add(cmd)
 	addSandboxFlag(cmd)
+	addHardwareFlag(cmd)
 	work.add(cmd)
 	private.add(cmd)
 	cmd.Flags().Lookup("listen-private").Usage += "; that of the API, and the next port is the worker's"
@@ -139,7 +140,8 @@ func answers(url string) func(context.Context) error {
 func passedFlags(cmd *cobra.Command) []string {
 	var env []string
 	for _, name := range []string{
-		"models-dir", "provider", "require-gpu", "ort-library", "sandbox", "capacity", "capacity-file", "claim-schedule", "sweep-schedule", "lease", "beat",
+		"models-dir", "provider", "require-gpu", "ort-library", "sandbox", "hardware", "capacity", "capacity-file", "claim-schedule",
+		"sweep-schedule", "lease", "beat",
 		"max-attempts", "grace", "work-dir", "log-level", "log-format", "users",
 	} {
 		if f := cmd.Flags().Lookup(name); f != nil && f.Changed {

@@ -36,6 +36,7 @@ func newRunCommand() *cobra.Command {
 	}
 	models.add(cmd)
 	addSandboxFlag(cmd)
+	addHardwareFlag(cmd)
 	cmd.Flags().StringVarP(&out, "out", "o", "", "folder for the results; created when absent")
 	cmd.Flags().StringVar(&profile, "profile", pipeline.DefaultProfile, "what to make: a built-in profile or the path of a YAML file")
 	cmd.Flags().StringArrayVar(&metadata, "metadata", nil, "NAME=VALUE, as an upload's metadata: a text for the profile's steps; repeatable")

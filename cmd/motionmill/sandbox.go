@@ -18,8 +18,9 @@ func addSandboxFlag(cmd *cobra.Command) {
 		"how ffmpeg is kept to its files and off the network: auto takes the best that works here, strict refuses to start without, off")
 }
 
-// findTools looks up ffmpeg and ffprobe and the sandbox that they run in.
-func findTools(ctx context.Context, cmd *cobra.Command) (*media.Tools, error) {
+// findTools looks up ffmpeg and ffprobe, the sandbox that they run in, and the hardware that
+// is wanted.
+func findTools(ctx context.Context, cmd *cobra.Command, hardware media.Hardware) (*media.Tools, error) {
 	text, err := cmd.Flags().GetString("sandbox")
 	if err != nil {
 		return nil, err
@@ -28,7 +29,7 @@ func findTools(ctx context.Context, cmd *cobra.Command) (*media.Tools, error) {
 	if err != nil {
 		return nil, usageError{fmt.Errorf("read --sandbox: %w", err)}
 	}
-	tools, err := media.Find(ctx, media.Config{Sandbox: sandbox.Config{Mode: mode}})
+	tools, err := media.Find(ctx, media.Config{Sandbox: sandbox.Config{Mode: mode}, Hardware: hardware})
 	if err != nil {
 		return nil, missingError{err}
 	}
@@ -48,7 +49,7 @@ func logSandbox(tools *media.Tools, log *slog.Logger) {
 // lookAtSandbox tries the sandbox. That none works is an error only where one is
 // demanded.
 func lookAtSandbox(ctx context.Context, cmd *cobra.Command) (string, error) {
-	tools, err := findTools(ctx, cmd)
+	tools, err := findTools(ctx, cmd, media.HardwareOff)
 	if err != nil {
 		return "", err
 	}

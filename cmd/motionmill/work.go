@@ -84,6 +84,7 @@ func newWorkCommand(between seam) *cobra.Command {
 	stage.add(cmd)
 	models.add(cmd)
 	addSandboxFlag(cmd)
+	addHardwareFlag(cmd)
 	work.add(cmd)
 	guest.add(cmd)
 	private.add(cmd)
