@@ -42,6 +42,7 @@ func newBenchCommand() *cobra.Command {
 	}
 	models.add(cmd)
 	addSandboxFlag(cmd)
+	addHardwareFlag(cmd)
 	addCapacityFile(cmd, &flags.capacityFile)
 	cmd.Flags().StringVar(&flags.profile, "profile", pipeline.DefaultProfile, "what to make: a built-in profile or the path of a YAML file")
 	cmd.Flags().StringVar(&flags.video, "video", "", "a video of the kind that you get; default: the built-in one, 480×640 at 30 frames a second")
