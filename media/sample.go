@@ -8,10 +8,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/motionmill/motionmill/job"
 	ffmpeg "github.com/u2takey/ffmpeg-go"
+	"golang.org/x/sync/errgroup"
 )
 
 // SamplePlan says of which video samples are encoded.
@@ -33,6 +35,9 @@ const (
 	sampleSpacing = 15.0
 	maxSamples    = 4
 	fewestSampled = 24
+	// samplesAtOnce are encoded side by side: each is so short that it begins and
+	// ends on one core.
+	samplesAtOnce = 2
 	// sampleDeadline bounds one; a source that takes longer is not sampled on.
 	sampleDeadline = 20 * time.Second
 )
@@ -59,32 +64,59 @@ func (t *Tools) Sample(ctx context.Context, plan SamplePlan) (Complexity, Usage,
 		return Complexity{}, Usage{}, fmt.Errorf("find %s: %w", subject, err)
 	}
 	plan.Input = path
-	var total Usage
-	var seen []sample
 	starts, frames := plan.moments()
-	for _, at := range starts {
-		one := sample{}
-		p, err := t.start(ctx, command{
-			path: t.ffmpeg, args: plan.args(at, frames), dir: "/", stdout: &one.packets, deadline: sampleDeadline,
-			op: op, subject: subject, input: path,
+	taken := make([]sample, len(starts))
+	began := time.Now()
+	group, inner := errgroup.WithContext(ctx)
+	group.SetLimit(samplesAtOnce)
+	var slow atomic.Bool
+	for i, at := range starts {
+		group.Go(func() error {
+			return job.Guarded("sample a moment", func() error {
+				if slow.Load() {
+					return nil
+				}
+				return t.sample(inner, plan, at, frames, &taken[i], &slow)
+			})
 		})
-		if err != nil {
-			return Complexity{}, total, err
-		}
-		usage, err := p.wait()
-		total.Wall, total.CPU = total.Wall+usage.Wall, total.CPU+usage.CPU
-		if ctx.Err() != nil {
-			return Complexity{}, total, err
-		}
-		if job.KindOf(err) == job.Timeout {
-			break
-		}
-		if err == nil && one.read(rate(plan.Info)) {
+	}
+	err = group.Wait()
+	total := Usage{Wall: time.Since(began)}
+	var seen []sample
+	for _, one := range taken {
+		total.CPU += one.cpu
+		if one.good {
 			seen = append(seen, one)
 			total.Frames += int64(frames)
 		}
 	}
+	if err != nil {
+		return Complexity{}, total, err
+	}
 	return plan.fit(seen), total, nil
+}
+
+// sample encodes one moment. That nothing can be read there is no error; slow is set
+// where it took too long, and then no other need be begun.
+func (t *Tools) sample(ctx context.Context, plan SamplePlan, at float64, frames int, taken *sample, slow *atomic.Bool) error {
+	p, err := t.start(ctx, command{
+		path: t.ffmpeg, args: plan.args(at, frames), dir: "/", stdout: &taken.packets, deadline: sampleDeadline,
+		op: "sample", subject: filepath.Base(plan.Input), input: plan.Input,
+	})
+	if err != nil {
+		return err
+	}
+	usage, err := p.wait()
+	taken.cpu = usage.CPU
+	switch {
+	case ctx.Err() != nil:
+		return err
+	case job.KindOf(err) == job.Timeout:
+		slow.Store(true)
+	case err == nil:
+		taken.good = taken.read(rate(plan.Info))
+	}
+	return nil
 }
 
 // moments are where the samples start, in seconds, and how many frames each has.
@@ -139,6 +171,8 @@ func withoutProgress(args []string) []string {
 // sample is what one moment took.
 type sample struct {
 	packets bytes.Buffer
+	cpu     time.Duration
+	good    bool // its bits are known
 	// bits are a second's, in the large size and in the small one.
 	bits [2]float64
 }
