@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/media"
@@ -171,29 +173,46 @@ func starterNotes(choice models.Choice) []string {
 // outputNames is the order of outputs in a manifest.
 var outputNames = []string{"video.mp4", "poster.jpg", "sprite.jpg", "sprite.vtt", "preview.webp", "preview.gif", "pose.json.gz", "overlay.mp4", "silhouette.webm", "silhouette.mp4"}
 
-// inspect describes the outputs in dir.
+// inspect describes the outputs in dir, several at once: each waits for a program.
 func (c Config) inspect(ctx context.Context, dir string) ([]ManifestOutput, error) {
-	var outputs []ManifestOutput
-	for _, name := range outputNames {
-		path := filepath.Join(dir, name)
-		size, sha, err := digest(path)
-		if errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, failed("read output", name, err)
-		}
-		o := ManifestOutput{Path: name, Bytes: size, SHA256: sha, Type: contentType(name)}
-		if name != "pose.json.gz" && name != "sprite.vtt" {
-			seen, err := c.Tools.Inspect(ctx, path)
-			if err != nil {
-				return nil, err
-			}
-			o.Codecs, o.Width, o.Height, o.Frames, o.Duration = seen.Codecs, seen.Width, seen.Height, seen.Frames, seen.Duration
-		}
-		outputs = append(outputs, o)
+	seen := make([]ManifestOutput, len(outputNames)) // Without a path where there is no such file.
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(inspectedAtOnce)
+	for i, name := range outputNames {
+		group.Go(func() error {
+			return job.Guarded("inspect an output", func() (err error) {
+				seen[i], err = c.inspectOne(ctx, dir, name)
+				return err
+			})
+		})
 	}
-	return outputs, nil
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(seen, func(o ManifestOutput) bool { return o.Path == "" }), nil
+}
+
+// inspectedAtOnce is how many outputs are inspected side by side.
+const inspectedAtOnce = 4
+
+func (c Config) inspectOne(ctx context.Context, dir, name string) (ManifestOutput, error) {
+	path := filepath.Join(dir, name)
+	size, sha, err := digest(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return ManifestOutput{}, nil
+	}
+	if err != nil {
+		return ManifestOutput{}, failed("read output", name, err)
+	}
+	o := ManifestOutput{Path: name, Bytes: size, SHA256: sha, Type: contentType(name)}
+	if name != "pose.json.gz" && name != "sprite.vtt" {
+		seen, err := c.Tools.Inspect(ctx, path)
+		if err != nil {
+			return ManifestOutput{}, err
+		}
+		o.Codecs, o.Width, o.Height, o.Frames, o.Duration = seen.Codecs, seen.Width, seen.Height, seen.Frames, seen.Duration
+	}
+	return o, nil
 }
 
 func seconds(d time.Duration) float64 { return math.Round(d.Seconds()*1000) / 1000 }
