@@ -34,6 +34,7 @@ type work struct {
 
 	decode    *media.Decode
 	composite *media.Composite // nil when nothing is composed
+	composing time.Time        // when it began
 	frames    int64
 	began     time.Time
 	times     times
@@ -69,13 +70,23 @@ func (w *work) do(ctx context.Context) ([]Step, error) {
 	if analysed != nil {
 		cancel() // The decoder would wait for somebody to read its frames.
 	}
+	// The composition encodes its last frames beside what is made of the decoding.
+	composition := w.closeComposite(cancel)
 	usage, decoded := w.decode.Wait()
 	decode := w.observe(ctx, decoding, step("decode", usage), decoded)
-	if err := firstCause(ctx, decoded, analysed); err != nil {
-		return nil, err
+	var packaged []Step
+	if err = firstCause(ctx, decoded, analysed); err == nil {
+		packaged, err = w.packageStreams(ctx)
 	}
-	packaged, err := w.packageStreams(ctx)
 	if err != nil {
+		cancel()
+	}
+	var broken error
+	if closed, ok := <-composition; ok && analysed == nil { // Else it was cut off; the analysis says why.
+		broken = closed.err
+		steps = append(steps, w.observe(ctx, w.composing, step("composite", closed.usage), broken))
+	}
+	if err := firstCause(ctx, decoded, analysed, broken, err); err != nil {
 		return nil, err
 	}
 	more, err := w.finishSteps(ctx)
@@ -102,7 +113,7 @@ func firstCause(ctx context.Context, errs ...error) error {
 }
 
 // analyse pulls the frames through the models and writes what they say into
-// the pose track and the composition.
+// the pose track and the composition, which is then to be closed.
 func (w *work) analyse(ctx context.Context) (steps []Step, err error) {
 	track, err := w.openTrack()
 	if err != nil {
@@ -114,6 +125,7 @@ func (w *work) analyse(ctx context.Context) (steps []Step, err error) {
 		}
 	}()
 	if w.composes() {
+		w.composing = time.Now()
 		if w.composite, err = w.Tools.Composite(ctx, w.compositePlan()); err != nil {
 			return nil, err
 		}
@@ -121,17 +133,36 @@ func (w *work) analyse(ctx context.Context) (steps []Step, err error) {
 	began := time.Now()
 	stats, err := w.analyser.Analyse(ctx, w.video(), w.nextFrame(), w.emitter(track))
 	analysed := Step{Name: "analyse", Seconds: seconds(time.Since(began)), CPUSeconds: cpuSeconds(stats), Frames: w.frames}
-	steps = append(steps, w.observe(ctx, began, analysed, err))
+	return append(steps, w.observe(ctx, began, analysed, err)), err
+}
+
+// closed is how a composition ended.
+type closed struct {
+	usage media.Usage
+	err   error
+}
+
+// closeComposite begins to end the composition. The channel tells how that went, or
+// is closed where there is none; one that failed has called cancel before.
+func (w *work) closeComposite(cancel func()) <-chan closed {
+	ended := make(chan closed, 1)
 	if w.composite == nil {
-		return steps, err
-	}
-	if err != nil {
-		_, _ = w.composite.Close() // It was cut off; the analysis says why.
-		return nil, err
+		close(ended)
+		return ended
 	}
 	w.report("encode")
-	usage, err := w.composite.Close()
-	return append(steps, w.observe(ctx, began, step("composite", usage), err)), err
+	go func() {
+		var c closed
+		c.err = job.Guarded("close the composition", func() (err error) {
+			c.usage, err = w.composite.Close()
+			return err
+		})
+		if c.err != nil {
+			cancel()
+		}
+		ended <- c
+	}()
+	return ended
 }
 
 // cpuSeconds sums what the models took.
