@@ -79,6 +79,9 @@ func (t *Tools) Composite(ctx context.Context, plan CompositePlan) (*Composite, 
 	if err != nil {
 		return nil, fmt.Errorf("open pipes to %s %s: %w", op, subject, err)
 	}
+	for _, frames := range pipes[1:] {
+		frames.widen()
+	}
 	p, err := t.start(ctx, command{
 		path: t.ffmpeg, args: args, dir: plan.Dir, stdout: &progressReader{report: plan.OnProgress},
 		files:    []*os.File{pipes[0].write, pipes[1].read, pipes[2].read},
