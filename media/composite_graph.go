@@ -116,7 +116,7 @@ func (p *CompositePlan) webm(figure *ffmpeg.Stream) (*ffmpeg.Stream, error) {
 		"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709", "color_range": "tv",
 	}
 	if p.Threads > 0 {
-		options["threads"] = p.Threads
+		options["threads"] = half(p.Threads)
 	}
 	return output([]*ffmpeg.Stream{figure}, path, timed(p.Info), options), err
 }

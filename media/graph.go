@@ -60,11 +60,16 @@ func globals(threads int, errorRate string) []string {
 		"-progress", "pipe:1", "-stats_period", "0.5",
 	}
 	if threads > 0 {
-		n := strconv.Itoa(threads)
+		n := strconv.Itoa(half(threads))
 		args = append(args, "-filter_threads", n, "-filter_complex_threads", n)
 	}
 	return args
 }
+
+// half is how many threads the filters of a graph and the VP9 encoder get of those of a
+// run, which work in step with one another: beside encoders that take every core
+// anyway, more of them only take turns more often.
+func half(threads int) int { return max(threads/2, 1) }
 
 // picture turns the decoded stream into what is shown: one picture a frame,
 // the first at time zero, upright, in square pixels, w x h, 8 bits, BT.709.
