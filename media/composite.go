@@ -57,8 +57,8 @@ type Composite struct {
 	stamps       *stamps
 	inputs       []*os.File
 	matte, layer *matroskaWriter
-	written      []Timestamp
-	broken       error // why a Write failed; keeps Close from passing it over
+	written      []int64 // when each frame is, in nanoseconds
+	broken       error   // why a Write failed; keeps Close from passing it over
 }
 
 // Composite starts one ffmpeg that decodes the input again and merges it
@@ -161,7 +161,7 @@ func (c *Composite) send(at Timestamp, matte, layer []byte) error {
 		err = c.layer.write(nanoseconds, layer)
 	}
 	if err = errors.Join(err, <-sent); err == nil {
-		c.written = append(c.written, at)
+		c.written = append(c.written, nanoseconds)
 		return nil
 	}
 	// A broken pipe means that ffmpeg is gone or going: its own end says why.
@@ -198,8 +198,8 @@ func (c *Composite) Close() (Usage, error) {
 		return usage, c.fail(fmt.Sprintf("%d frames were decoded but %d written", len(seen), len(c.written)))
 	}
 	for i, at := range seen {
-		if at.nanoseconds() != c.written[i].nanoseconds() {
-			return usage, c.fail(fmt.Sprintf("frame %d is at %.6f s but was written for %.6f s", i, at.Seconds(), c.written[i].Seconds()))
+		if at.nanoseconds() != c.written[i] {
+			return usage, c.fail(fmt.Sprintf("frame %d is at %.6f s but was written for %.6f s", i, at.Seconds(), time.Duration(c.written[i]).Seconds()))
 		}
 	}
 	return usage, written(c.process, c.plan.Overlay, c.plan.SilhouetteWebM, c.plan.SilhouetteMP4)

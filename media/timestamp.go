@@ -38,12 +38,13 @@ func (t Timestamp) nanoseconds() int64 {
 type stamps struct {
 	mu    sync.Mutex
 	grown *sync.Cond
-	all   []Timestamp
+	unit  Ratio   // of a tick, in seconds
+	ticks []int64 // alone, since a long video has many frames
 	over  bool
 }
 
 func newStamps() *stamps {
-	s := &stamps{}
+	s := &stamps{unit: Ratio{1, 1}}
 	s.grown = sync.NewCond(&s.mu)
 	return s
 }
@@ -57,13 +58,13 @@ func (s *stamps) read(r io.Reader, check func(count int64, at Timestamp)) {
 		s.grown.Broadcast()
 		s.mu.Unlock()
 	}()
-	num, base, count := int64(1), int64(1), int64(0)
+	count := int64(0)
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
 		line := lines.Text()
 		if unit, ok := strings.CutPrefix(line, "#tb 0: "); ok {
-			if ratio, ok := readRatio(unit); ok {
-				num, base = ratio.Num, ratio.Den
+			if ratio, ok := readRatio(unit); ok && count == 0 {
+				s.unit = ratio // Nobody has asked for a time yet that could be given.
 			}
 			continue
 		}
@@ -75,19 +76,22 @@ func (s *stamps) read(r io.Reader, check func(count int64, at Timestamp)) {
 		if err != nil {
 			return // the count will not match, and say so
 		}
-		at := Timestamp{Ticks: pts, Num: num, Den: base}
 		count++
-		s.add(at)
+		s.add(pts)
 		if check != nil {
-			check(count, at)
+			check(count, s.at(pts))
 		}
 	}
 }
 
-func (s *stamps) add(at Timestamp) {
+func (s *stamps) at(ticks int64) Timestamp {
+	return Timestamp{Ticks: ticks, Num: s.unit.Num, Den: s.unit.Den}
+}
+
+func (s *stamps) add(ticks int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.all = append(s.all, at)
+	s.ticks = append(s.ticks, ticks)
 	s.grown.Broadcast()
 }
 
@@ -95,13 +99,13 @@ func (s *stamps) add(at Timestamp) {
 func (s *stamps) get(i int) (at Timestamp, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.all) <= i && !s.over {
+	for len(s.ticks) <= i && !s.over {
 		s.grown.Wait()
 	}
-	if len(s.all) <= i {
+	if len(s.ticks) <= i {
 		return Timestamp{}, false
 	}
-	return s.all[i], true
+	return s.at(s.ticks[i]), true
 }
 
 // wait returns all timestamps once there will be no more.
@@ -111,5 +115,9 @@ func (s *stamps) wait() []Timestamp {
 	for !s.over {
 		s.grown.Wait()
 	}
-	return s.all
+	all := make([]Timestamp, len(s.ticks))
+	for i, ticks := range s.ticks {
+		all[i] = s.at(ticks)
+	}
+	return all
 }
