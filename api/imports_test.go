@@ -274,9 +274,12 @@ func TestImportsOfOneOwnerDoNotHoldUpOthers(t *testing.T) {
 		wantStatus(t, ask("eve", slow+"/a.mp4"), 202)
 	}
 	wantProblem(t, ask("eve", slow+"/a.mp4"), 429, "quota")
-	a := ask("anna", quick+"/a.mp4")
+	a, began := ask("anna", quick+"/a.mp4"), time.Now()
 	wantStatus(t, a, 202)
 	for pause := time.NewTicker(5 * time.Millisecond); ; <-pause.C {
+		if time.Since(began) > 10*time.Second { // A slow server is given up after 15.
+			t.Fatal("anna waits for eve's imports")
+		}
 		if a := s.call(t, "GET", "/v1/imports/"+a.body["id"].(string), nil, as(t, "anna", "viewer")...); a.body["state"] == api.ImportReceived {
 			return
 		}

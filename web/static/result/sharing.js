@@ -31,7 +31,7 @@ export function sharing(j) {
       try { token = await shareJob(j.id, month); } catch (err) { if (err.status !== 409) throw err; } // 409: nobody signs in here, so none is needed
       text.value = make(token);
       text.hidden = false;
-      text.rows = text.value.includes('\n') ? 3 : 1;
+      text.rows = text.value.includes('\n') ? 3 : 2;
       const until = token ? ` ${t('share.until', { time: moment(token.expires_at) })}` : '';
       say(told, (await copied(text) ? t(words) : t('share.select')) + until);
       links.refresh();

@@ -32,8 +32,9 @@ export async function keyboard(seen) {
     check((await page.evaluate(() => document.activeElement.className)) === 'skip', 'the first stop is not the way past the head');
     await page.keyboard.press('Enter');
 
+    const chooser = page.waitForEvent('filechooser', { timeout: 30_000 }); // asked for in time: the browser must know before the key
+    chooser.catch(() => {}); // the steps before it may fail first
     await tabTo(page, '#files');
-    const chooser = page.waitForEvent('filechooser');
     await page.keyboard.press('Enter');
     await (await chooser).setFiles(options.inner);
     await page.locator('#uploads li', { hasText: 'inner.mp4' }).first().getByText('Open the job').waitFor();
