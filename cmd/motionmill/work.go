@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -148,14 +149,19 @@ func runWorker(
 	}
 	s.seen.seesWorker(w, dir)
 	force := secondSignal(ctx) // Until here a second signal ends the process by itself.
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("start worker: %w", err)
-	}
-	if err := tellReady(); err != nil {
+	if err := ready(ctx); err != nil {
 		return err
 	}
 	s.seen.began()
 	return runUntilForced(ctx, guest, w, force)
+}
+
+// ready tells that the worker has all that it needs, unless it is to stop already.
+func ready(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("start worker: %w", err)
+	}
+	return tellReady()
 }
 
 // warm opens the models of the default profile, so that a missing part is
