@@ -138,14 +138,28 @@ func codecs(streams []stream) string {
 	for _, s := range streams {
 		name := s.Codec
 		switch {
-		case s.Codec == "h264" && s.Profile == "High":
-			name = fmt.Sprintf("avc1.6400%02x", s.Level) // profile 100, no constraints
+		case s.Codec == "h264" && avcProfile(s.Profile) != "":
+			name = fmt.Sprintf("avc1.%s%02x", avcProfile(s.Profile), s.Level)
 		case s.Codec == "aac" && s.Profile == "LC":
 			name = "mp4a.40.2"
 		}
 		names = append(names, name)
 	}
 	return strings.Join(names, ",")
+}
+
+// avcProfile is a profile of H.264 as in RFC 6381, with the constraints that encoders
+// write for it; "" for one that no encoder here makes.
+func avcProfile(name string) string {
+	switch name {
+	case "High":
+		return "6400"
+	case "Main":
+		return "4d40"
+	case "Constrained Baseline": // of hardware that does less than it was asked for
+		return "42c0"
+	}
+	return ""
 }
 
 // madeHere tells by its first bytes which kind of output a file is.
