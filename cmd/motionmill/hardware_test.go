@@ -40,9 +40,8 @@ func TestHardware(t *testing.T) {
 	} {
 		t.Run(test.setting, func(t *testing.T) {
 			t.Setenv("PATH", filepath.Dir(program.As(t, standin.Way{Works: test.works}))+":"+path)
-			t.Setenv(variable("hardware"), test.setting)
 			out := filepath.Join(t.TempDir(), "out")
-			_, stderr, status := motionmill(t, "run", clip, "--out", out, "--profile", profile)
+			_, stderr, status := motionmill(t, "run", clip, "--out", out, "--profile", profile, "--hardware", test.setting)
 			if status != test.status || !strings.Contains(stderr, test.says) {
 				t.Errorf("status %d, want %d, and it says\n%s", status, test.status, stderr)
 			}
@@ -59,7 +58,7 @@ func TestHardware(t *testing.T) {
 				return
 			}
 			// Without models it tries no video.
-			stdout, _, _ := motionmill(t, "doctor", "--ort-library", "/nowhere/lib.so")
+			stdout, _, _ := motionmill(t, "doctor", "--ort-library", "/nowhere/lib.so", "--hardware", test.setting)
 			if !strings.Contains(stdout, test.doctor) || !strings.Contains(stdout, test.mended) {
 				t.Errorf("doctor says\n%s", stdout)
 			}
