@@ -198,6 +198,8 @@ func mutantsOfRequests() []mutant {
 	return []mutant{
 		{name: "body-size", rule: "a body is a mebibyte at most", instead: "any", file: guard, unit: "^TestABodyOfAGigabyteIsRefusedEarly$",
 			swaps: []swap{{`if r.ContentLength > maxBody {`, `if r.ContentLength > 1<<40 {`}, {`r.Body = http.MaxBytesReader(w, r.Body, 2*maxBody)`, `_ = maxBody`}}},
+		{name: "webhook-hangs", rule: "an endpoint of webhooks has fifteen seconds to answer", instead: "as long as it likes", file: "notice/try.go",
+			unit: "^TestAnEndpointThatHangsHoldsUpNobody$", swaps: []swap{{`context.WithTimeout(ctx, tryWithin)`, `context.WithCancel(ctx)`}}},
 		{name: "body-time", rule: "a body comes within five seconds, whether it is read or not", instead: "where the framework reads it", file: guard, unit: "^TestABodyThatDribblesIsCutOff$",
 			swaps: []swap{{`if r.ContentLength == 0 {`, `if r.ContentLength >= -1 {`}}},
 		{name: "body-over", rule: "… and once it has come there is no hurry", instead: "the call is broken off", file: guard, unit: "^TestABodyThatHasComeHasNoDeadline$",
