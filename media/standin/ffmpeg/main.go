@@ -65,7 +65,7 @@ func (l *line) check(orders standin.Orders) error {
 				return fmt.Errorf("Unrecognized option '%s'.\nError splitting the argument list: Option not found", o.name) //nolint:staticcheck // ffmpeg's words.
 			}
 			if err := option.Take(o.value); known && err != nil {
-				return fmt.Errorf("[%s @ 0x5581] %w\n[%[1]s @ 0x5581] Error setting option %s to value %s", codec, err, name, o.value)
+				return fmt.Errorf("[%s @ 0x5581] %w\n[%s @ 0x5581] Error setting option %s to value %s", codec, err, codec, name, o.value)
 			}
 		}
 		if err := l.device(out, codec); err != nil {
