@@ -205,6 +205,7 @@ var cueTimes = regexp.MustCompile(`^(\d\d+:[0-5]\d:[0-5]\d\.\d{3}) --> (\d\d+:[0
 func FuzzThumbIndex(f *testing.F) {
 	f.Add(0.0, 1.0, 3599.9996, 3600.2, 160, 90)
 	f.Add(0.0, 0.0, 0.0, 0.0, 1, 1)
+	f.Add(1.625, 79.5, 143989.984, 362320.0, 213, 227) // from two digits of hours to three
 	f.Fuzz(func(t *testing.T, a, b, c, end float64, w, h int) {
 		starts := []float64{a, b, c}
 		for i, s := range starts {
@@ -217,7 +218,8 @@ func FuzzThumbIndex(f *testing.F) {
 			t.Fatalf("%q", lines)
 		}
 		for i := range starts {
-			if found := cueTimes.FindStringSubmatch(lines[2+3*i]); found == nil || found[2] < found[1] || len(found[1]) > len(found[2]) {
+			found := cueTimes.FindStringSubmatch(lines[2+3*i])
+			if found == nil || len(found[1]) > len(found[2]) || len(found[1]) == len(found[2]) && found[2] < found[1] {
 				t.Fatalf("the cue %q", lines[2+3*i])
 			}
 		}
