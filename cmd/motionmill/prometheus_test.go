@@ -107,7 +107,8 @@ func TestPrometheusFiresAlerts(t *testing.T) {
 	p.fires("MotionmillDeadLetters", true)
 	t.Logf("with a worker it took %s", time.Since(began).Round(time.Millisecond))
 	for alert, state := range p.alerts() {
-		if alert != "MotionmillDeadLetters" {
+		// The disk of the machine that runs the tests may really be full.
+		if alert != "MotionmillDeadLetters" && alert != "MotionmillDiskFull" {
 			t.Errorf("%s is %s", alert, state)
 		}
 	}
