@@ -54,23 +54,30 @@ func newThumbs(w, h int) *thumbs { return &thumbs{w: w, h: h, stride: 1, done: m
 // read takes pictures until the end of r, so that ffmpeg never waits for long.
 func (t *thumbs) read(r io.Reader) {
 	defer close(t.done)
+	pix := make([]byte, 3*t.w*t.h)
 	for {
-		pix := make([]byte, 3*t.w*t.h)
 		if _, err := io.ReadFull(r, pix); err != nil {
 			return // the end, or that of ffmpeg, which says why
 		}
 		if t.count%t.stride == 0 {
-			t.kept = append(t.kept, pix)
+			t.kept = append(t.kept, bytes.Clone(pix))
 		}
 		t.count++
 		if len(t.kept) > 2*mostThumbs {
-			for i := 0; 2*i < len(t.kept); i++ {
-				t.kept[i] = t.kept[2*i]
-			}
-			t.kept = t.kept[:(len(t.kept)+1)/2]
-			t.stride *= 2
+			t.thin()
 		}
 	}
+}
+
+// thin lets every second picture go.
+func (t *thumbs) thin() {
+	half := (len(t.kept) + 1) / 2
+	for i := range half {
+		t.kept[i] = t.kept[2*i]
+	}
+	clear(t.kept[half:]) // Or they would be held until others come in their place.
+	t.kept = t.kept[:half]
+	t.stride *= 2
 }
 
 // writeSprite writes the sprite and the WebVTT file that says where in it the
