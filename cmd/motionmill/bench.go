@@ -7,12 +7,12 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/job"
@@ -40,9 +40,7 @@ func newBenchCommand() *cobra.Command {
 		Args: exactArgs(0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runBench(cmd, &models, flags) },
 	}
-	models.add(cmd)
-	addSandboxFlag(cmd)
-	addHardwareFlag(cmd)
+	addPipelineFlags(cmd, &models)
 	addCapacityFile(cmd, &flags.capacityFile)
 	cmd.Flags().StringVar(&flags.profile, "profile", pipeline.DefaultProfile, "what to make: a built-in profile or the path of a YAML file")
 	cmd.Flags().StringVar(&flags.video, "video", "", "a video of the kind that you get; default: the built-in one, 480×640 at 30 frames a second")
@@ -55,19 +53,11 @@ func runBench(cmd *cobra.Command, models *inferenceFlags, flags benchFlags) erro
 	if flags.price < 0 {
 		return usageError{errors.New("bench: --price cannot be negative")}
 	}
-	log, err := newLogger(cmd, slog.LevelWarn)
-	if err != nil {
-		return err
-	}
-	cfg, err := pipelineConfig(cmd.Context(), cmd, models, log)
+	cfg, profile, err := pipelineAlone(cmd.Context(), cmd, models, flags.profile, slog.LevelWarn)
 	if err != nil {
 		return err
 	}
 	defer cfg.Engine.Close()
-	profile, err := cfg.Profiles.Find(flags.profile)
-	if err != nil {
-		return usageError{err}
-	}
 	if err := cfg.Engine.Warm(profile); err != nil {
 		return missingError{err}
 	}
@@ -91,23 +81,15 @@ func runBench(cmd *cobra.Command, models *inferenceFlags, flags benchFlags) erro
 	if err != nil {
 		return err
 	}
-	return conclude(cmd, flags, b, best(levels))
+	return conclude(cmd, flags, profile, best(levels))
 }
 
-// find returns the video: the user's, or the built-in one three times over.
+// find returns the video: the user's, or the built-in one.
 func (f benchFlags) find(ctx context.Context, dir string) (string, error) {
 	if f.video != "" {
 		return f.video, checkFile(f.video)
 	}
-	once, long := filepath.Join(dir, "demo.mp4"), filepath.Join(dir, "bench.mp4")
-	if err := writeDemo(once); err != nil {
-		return "", err
-	}
-	again := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-nostdin", "-stream_loop", "2", "-i", once, "-c", "copy", long)
-	if text, err := again.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("lengthen the built-in video: %w: %s", err, text)
-	}
-	return long, nil
+	return cutDemo(ctx, dir, 12)
 }
 
 // bencher takes one video through the pipeline, several times at once.
@@ -116,39 +98,28 @@ type bencher struct {
 	profile pipeline.Profile
 	video   string
 	dir     string
-	units   int // of one such job; known after the first
 }
 
-func (b *bencher) measure(ctx context.Context, jobs int) (level, error) {
-	type end struct {
-		manifest pipeline.Manifest
-		err      error
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // The first that fails stops the others.
-	ends := make(chan end)
+// measure takes it through so many times at once. The first that fails stops the others.
+func (b bencher) measure(ctx context.Context, jobs int) (level, error) {
+	made := make([]pipeline.Manifest, jobs)
 	began := time.Now()
+	running, ctx := errgroup.WithContext(ctx)
 	for i := range jobs {
-		go func() {
-			out := filepath.Join(b.dir, strconv.Itoa(i))
-			m, err := b.cfg.File(ctx, b.video, out, b.profile, func(job.Progress) {})
-			ends <- end{m, err}
-		}()
+		running.Go(func() (err error) {
+			made[i], err = b.cfg.File(ctx, b.video, filepath.Join(b.dir, strconv.Itoa(i)), b.profile, func(job.Progress) {})
+			return err
+		})
 	}
-	seconds, failed := 0.0, error(nil)
-	for range jobs {
-		e := <-ends
-		if e.err != nil && failed == nil {
-			failed = e.err
-			cancel()
-		}
-		seconds += e.manifest.Input.Duration
-		b.units = pipeline.Weight(e.manifest.Input, b.profile)
+	if err := running.Wait(); err != nil {
+		return level{}, fmt.Errorf("bench %d at once: %w", jobs, err)
 	}
-	if failed != nil {
-		return level{}, fmt.Errorf("bench %d at once: %w", jobs, failed)
+	l, took := level{Jobs: jobs}, time.Since(began).Seconds()
+	for _, m := range made {
+		l.Speed += m.Input.Duration / took
+		l.units += pipeline.Weight(m.Input, b.profile)
 	}
-	return level{Jobs: jobs, Speed: seconds / time.Since(began).Seconds()}, nil
+	return l, nil
 }
 
 func printLevel(cmd *cobra.Command, l level) {
@@ -160,9 +131,9 @@ func printLevel(cmd *cobra.Command, l level) {
 }
 
 // conclude says what follows from the best level, and keeps it where that is asked for.
-func conclude(cmd *cobra.Command, flags benchFlags, b bencher, l level) error {
+func conclude(cmd *cobra.Command, flags benchFlags, profile pipeline.Profile, l level) error {
 	found := measuredCapacity{
-		Schema: capacitySchema, Capacity: l.Jobs * b.units, Processors: onnx.CPUs(), Speed: l.Speed, Profile: b.profile.Name,
+		Schema: capacitySchema, Capacity: l.units, Processors: onnx.CPUs(), Speed: l.Speed, Profile: profile.Name,
 		Motionmill: version, MeasuredAt: time.Now().UTC(),
 	}
 	written := ""

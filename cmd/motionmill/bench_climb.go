@@ -13,6 +13,8 @@ type level struct {
 	Jobs int `json:"jobs"`
 	// Speed is seconds of video, of all jobs, a second.
 	Speed float64 `json:"speed"`
+	// units is what those jobs weigh.
+	units int
 }
 
 // climb measures with more and more jobs at once, until more of them bring nothing,

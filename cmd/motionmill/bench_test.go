@@ -31,7 +31,7 @@ func TestClimb(t *testing.T) {
 		var tried []int
 		levels, err := climb(c.processors, func(jobs int) (level, error) {
 			tried = append(tried, jobs)
-			return level{jobs, c.speed(jobs)}, nil
+			return level{Jobs: jobs, Speed: c.speed(jobs)}, nil
 		})
 		if err != nil || !reflect.DeepEqual(tried, c.tried) || best(levels).Jobs != c.best {
 			t.Errorf("%s: tried %v, best %+v, %v", name, tried, best(levels), err)
@@ -63,7 +63,7 @@ func TestBenchWritesTheCapacity(t *testing.T) {
 	needParts(t)
 	dir := t.TempDir()
 	path := filepath.Join(dir, "new", "capacity.json")
-	clip, err := cutDemo(t.Context(), dir)
+	clip, err := cutDemo(t.Context(), dir, 2)
 	if err != nil {
 		t.Fatal(err)
 	}

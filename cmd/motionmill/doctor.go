@@ -4,16 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/motionmill/motionmill/inference/onnx"
-	"github.com/motionmill/motionmill/inference/starter"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/media"
 	"github.com/motionmill/motionmill/media/sandbox"
@@ -41,9 +38,7 @@ func newDoctorCommand() *cobra.Command {
 			return runChecks(cmd, append(checks(cmd, &models), stage.checks()...))
 		},
 	}
-	models.add(cmd)
-	addSandboxFlag(cmd)
-	addHardwareFlag(cmd)
+	addPipelineFlags(cmd, &models)
 	stage.add(cmd)
 	return cmd
 }
@@ -160,11 +155,7 @@ func lookAtWorkFolder(context.Context) (string, error) {
 
 // tryVideo takes two seconds of the built-in video through the whole pipeline.
 func tryVideo(ctx context.Context, cmd *cobra.Command, models *inferenceFlags) (string, error) {
-	log, err := newLogger(cmd, slog.LevelError)
-	if err != nil {
-		return "", err
-	}
-	cfg, err := pipelineConfig(ctx, cmd, models, log)
+	cfg, profile, err := pipelineAlone(ctx, cmd, models, pipeline.DefaultProfile, slog.LevelError)
 	if err != nil {
 		return "", err
 	}
@@ -174,11 +165,7 @@ func tryVideo(ctx context.Context, cmd *cobra.Command, models *inferenceFlags) (
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	clip, err := cutDemo(ctx, dir)
-	if err != nil {
-		return "", err
-	}
-	profile, err := cfg.Profiles.Find(pipeline.DefaultProfile)
+	clip, err := cutDemo(ctx, dir, 2)
 	if err != nil {
 		return "", err
 	}
@@ -187,34 +174,4 @@ func tryVideo(ctx context.Context, cmd *cobra.Command, models *inferenceFlags) (
 		return "", err
 	}
 	return fmt.Sprintf("%.1f s of video made into %d files in %.1f s", m.Input.Duration, len(m.Outputs), m.FinishedAt.Sub(m.StartedAt).Seconds()), nil
-}
-
-// cutDemo writes the first two seconds of the built-in video into dir.
-func cutDemo(ctx context.Context, dir string) (string, error) {
-	whole, clip := filepath.Join(dir, "demo.mp4"), filepath.Join(dir, "two-seconds.mp4")
-	if err := writeDemo(whole); err != nil {
-		return "", err
-	}
-	cut := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-nostdin", "-i", whole, "-t", "2", "-c", "copy", clip)
-	if text, err := cut.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("cut the built-in video: %w: %s", err, text)
-	}
-	return clip, nil
-}
-
-func writeDemo(path string) error {
-	demo, err := starter.Files.Open("demo.mp4")
-	if err != nil {
-		return fmt.Errorf("open the built-in video: %w", err)
-	}
-	defer demo.Close()
-	out, err := os.Create(path)
-	if err != nil {
-		return fmt.Errorf("write the built-in video: %w", err)
-	}
-	defer out.Close()
-	if _, err := io.Copy(out, demo); err != nil {
-		return fmt.Errorf("write the built-in video: %w", err)
-	}
-	return out.Close()
 }

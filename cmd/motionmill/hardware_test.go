@@ -15,7 +15,7 @@ import (
 // where there is none: chosen by itself, by name, and not at all.
 func TestHardware(t *testing.T) {
 	program, dir := standin.Build(t), t.TempDir()
-	clip, err := cutDemo(t.Context(), dir)
+	clip, err := cutDemo(t.Context(), dir, 2)
 	if err != nil {
 		t.Fatal(err)
 	}

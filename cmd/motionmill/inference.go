@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,7 +15,6 @@ import (
 	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/starter"
-	"github.com/motionmill/motionmill/media"
 	"github.com/motionmill/motionmill/worker/pipeline"
 )
 
@@ -99,30 +97,5 @@ func (f *inferenceFlags) engine(cmd *cobra.Command, log *slog.Logger) (*pipeline
 			Library: f.library, Provider: f.provider, RequireGPU: f.requireGPU, Logger: log,
 		},
 		Catalogue: catalogue, Names: names,
-	}, nil
-}
-
-// pipelineConfig gathers what every job of this process shares.
-func pipelineConfig(ctx context.Context, cmd *cobra.Command, f *inferenceFlags, log *slog.Logger) (pipeline.Config, error) {
-	hardware, err := readHardware(cmd)
-	if err != nil {
-		return pipeline.Config{}, err
-	}
-	tools, err := findTools(ctx, cmd, hardware)
-	if err != nil {
-		return pipeline.Config{}, err
-	}
-	logSandbox(tools, log)
-	logHardware(tools, log)
-	engine, err := f.engine(cmd, log)
-	if err != nil {
-		return pipeline.Config{}, err
-	}
-	profiles, err := pipeline.LoadProfiles()
-	if err != nil {
-		return pipeline.Config{}, err
-	}
-	return pipeline.Config{
-		Tools: tools, Limits: media.DefaultLimits(), Engine: engine, Profiles: profiles, Version: version, Logger: log,
 	}, nil
 }

@@ -43,9 +43,7 @@ func newLocalCommand() *cobra.Command {
 	cmd.Flags().IntVar(&cfg.Port, "port", 8080, "port of the API and the page; 0 takes a free one")
 	cmd.Flags().IntVar(&cfg.StorePort, "store-port", 0, "port of the object store; default 7070, or a free one when that is taken")
 	addUsersFlag(cmd, new(string)) // for the API, by passedFlags
-	models.add(cmd)
-	addSandboxFlag(cmd)
-	addHardwareFlag(cmd)
+	addPipelineFlags(cmd, &models)
 	work.add(cmd)
 	private.add(cmd)
 	cmd.Flags().Lookup("listen-private").Usage += "; that of the API, and the next port is the worker's"

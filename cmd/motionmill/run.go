@@ -34,9 +34,7 @@ func newRunCommand() *cobra.Command {
 			return runFile(cmd, &models, args[0], sent, out, profile)
 		},
 	}
-	models.add(cmd)
-	addSandboxFlag(cmd)
-	addHardwareFlag(cmd)
+	addPipelineFlags(cmd, &models)
 	cmd.Flags().StringVarP(&out, "out", "o", "", "folder for the results; created when absent")
 	cmd.Flags().StringVar(&profile, "profile", pipeline.DefaultProfile, "what to make: a built-in profile or the path of a YAML file")
 	cmd.Flags().StringArrayVar(&metadata, "metadata", nil, "NAME=VALUE, as an upload's metadata: a text for the profile's steps; repeatable")
@@ -57,19 +55,11 @@ func readMetadata(pairs []string) (map[string]string, error) {
 }
 
 func runFile(cmd *cobra.Command, models *inferenceFlags, input string, metadata map[string]string, out, profileName string) error {
-	log, err := newLogger(cmd, slog.LevelWarn)
-	if err != nil {
-		return err
-	}
-	cfg, err := pipelineConfig(cmd.Context(), cmd, models, log)
+	cfg, profile, err := pipelineAlone(cmd.Context(), cmd, models, profileName, slog.LevelWarn)
 	if err != nil {
 		return err
 	}
 	defer cfg.Engine.Close()
-	profile, err := cfg.Profiles.Find(profileName)
-	if err != nil {
-		return usageError{err}
-	}
 	if err := pipeline.CheckFolder(out, input, profile); err != nil {
 		return usageError{err}
 	}

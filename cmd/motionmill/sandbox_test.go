@@ -21,7 +21,7 @@ func TestSandbox(t *testing.T) {
 	}
 	here, _ := tools.Sandbox()
 	dir := t.TempDir()
-	clip, err := cutDemo(t.Context(), dir)
+	clip, err := cutDemo(t.Context(), dir, 2)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,9 +83,7 @@ func newWorkCommand(between seam) *cobra.Command {
 		},
 	}
 	stage.add(cmd)
-	models.add(cmd)
-	addSandboxFlag(cmd)
-	addHardwareFlag(cmd)
+	addPipelineFlags(cmd, &models)
 	work.add(cmd)
 	guest.add(cmd)
 	private.add(cmd)
