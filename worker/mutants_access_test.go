@@ -4,10 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
-
-	"github.com/motionmill/motionmill/doctable"
 )
 
 // The mutants that leave out what keeps strangers and clumsy users out. Each is
@@ -33,42 +30,23 @@ func TestGuardMutants(t *testing.T) {
 	if os.Getenv(mutantsVariable) == "" {
 		t.Skipf("%s is not set; make mutants runs this", mutantsVariable)
 	}
-	var table strings.Builder
-	whole := true
 	sound := map[string]bool{}
-	for _, s := range guards() {
-		fmt.Fprintf(&table, "\n### %s\n\n| guard | instead | caught by |\n| --- | --- | --- |\n", s.title)
-		for _, m := range s.mutants {
-			ran := false
-			passed := t.Run(m.name, func(t *testing.T) {
-				ran = true
-				if test := m.folder() + m.unit; !sound[test] {
-					sound[test] = true
-					binary := filepath.Join(t.TempDir(), "tests")
-					build(t, binary, m.folder())
-					if failed := runStage(t, binary, m.folder(), stint{run: m.unit, slow: true}); len(failed) > 0 {
-						t.Fatalf("fails on the code as it is: %q", failed)
-					}
-				}
-				var found catch
-				found.add("", runStage(t, compile(t, m.overlay(t), m.folder()), m.folder(), stint{run: m.unit, slow: true}))
-				if found.empty() {
-					t.Errorf("no test fails when the guard is left out: %s", m.rule)
-				}
-				t.Logf("%s: %s: %s", m.name, m.instead, found.String())
-				fmt.Fprintf(&table, "| %s | %s | `%s`: %s |\n", cell(m.rule), cell(m.instead), m.folder(), cell(found.String()))
-			})
-			whole = whole && ran && passed
+	tabulate(t, tableOfGuards, "guard", guards(), func(m mutant, t *testing.T) string {
+		if test := m.folder() + m.unit; !sound[test] {
+			sound[test] = true
+			binary := filepath.Join(t.TempDir(), "tests")
+			build(t, binary, m.folder())
+			if failed := runStage(t, binary, m.folder(), stint{run: m.unit, slow: true}); len(failed) > 0 {
+				t.Fatalf("fails on the code as it is: %q", failed)
+			}
 		}
-	}
-	if !whole {
-		t.Logf("%s is left as it is: not every mutant was tried and caught", tableOfGuards)
-		return
-	}
-	place := doctable.Place{Document: filepath.Join(root, tableOfGuards), First: tableBegins, Last: tableEnds}
-	if err := place.Write(table.String() + "\n"); err != nil {
-		t.Error(err)
-	}
+		var found catch
+		found.add("", runStage(t, compile(t, m.overlay(t), m.folder()), m.folder(), stint{run: m.unit, slow: true}))
+		if found.empty() {
+			t.Errorf("no test fails when the guard is left out: %s", m.rule)
+		}
+		return fmt.Sprintf("`%s`: %s", m.folder(), found.String())
+	})
 }
 
 func mutantsOfTokens() []mutant {
