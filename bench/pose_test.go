@@ -28,23 +28,26 @@ var poseModels = map[string]string{models.TaskDetect: "yolox-nano", models.TaskP
 
 // BenchmarkPose tracks the pose of the dancer, from the video's file on, by turns
 // with ONNX Runtime alone on the same number of inferences, and with rtmlib's
-// PoseTracker on the same models, which detects on every seventh frame. It
+// PoseTracker on the same models, which detects on every seventh frame. ONNX
+// Runtime runs twice: at its best (as many calls at once as there are cores, of
+// one thread each), and as its defaults are (one call at a time on all cores). It
 // reports the frames a second of each, and the medians of the ratios of a round;
 // that of CPU seconds counts ffmpeg's, and is touched less by other work.
 // bench/rtmlib/setup.sh installs rtmlib; without it that part is left out.
 func BenchmarkPose(b *testing.B) {
 	p := newPoseBench(b, testdata(b))
 	tracker := p.tracker(b)
-	var whole, alone, peers, perORT, perCPU, perPeer []float64
+	var whole, alone, plain, peers, perORT, perPlain, perCPU, perPeer []float64
 	for b.Loop() {
 		began := processorTime(b)
 		seconds, decoding, stats := analysed(b, p.tools, p.analyser, p.video)
 		between := processorTime(b)
-		bare := p.alone(b, stats)
+		bare := p.alone(b, p.best, stats, runtime.NumCPU())
 		perCPU = append(perCPU, (processorTime(b)-between)/(between-began+decoding))
+		usual := p.alone(b, p.usual, stats, 1)
 		frames := float64(stats.Frames)
-		whole, alone = append(whole, frames/seconds), append(alone, frames/bare)
-		perORT = append(perORT, bare/seconds)
+		whole, alone, plain = append(whole, frames/seconds), append(alone, frames/bare), append(plain, frames/usual)
+		perORT, perPlain = append(perORT, bare/seconds), append(perPlain, usual/seconds)
 		if tracker != "" {
 			peer := p.peer(b, tracker, stats.Frames)
 			peers, perPeer = append(peers, frames/peer), append(perPeer, peer/seconds)
@@ -53,6 +56,8 @@ func BenchmarkPose(b *testing.B) {
 	b.ReportMetric(median(whole), "frames/s")
 	b.ReportMetric(median(alone), "ort-frames/s")
 	b.ReportMetric(median(perORT), "of-ort")
+	b.ReportMetric(median(plain), "ort-default-frames/s")
+	b.ReportMetric(median(perPlain), "of-ort-default")
 	b.ReportMetric(median(perCPU), "of-ort-cpu")
 	if tracker != "" {
 		b.ReportMetric(median(peers), "rtmlib-frames/s")
@@ -65,7 +70,8 @@ type poseBench struct {
 	video    string
 	analyser *inference.Analyser
 	files    map[string]string // of each task's model
-	sessions map[string]bareSession
+	best     map[string]bareSession
+	usual    map[string]bareSession
 }
 
 // bareSession is ONNX Runtime without anything of ours.
@@ -97,26 +103,31 @@ func newPoseBench(b *testing.B, dir string) *poseBench {
 	})
 	p := &poseBench{
 		tools: tools, video: filepath.Join(dir, "videos", "talmolab_dance_track0.mp4"), analyser: analyser,
-		files: map[string]string{}, sessions: map[string]bareSession{},
+		files: map[string]string{}, best: map[string]bareSession{}, usual: map[string]bareSession{},
 	}
 	for _, m := range pipeline.Chosen(choice) {
-		p.files[m.Task], p.sessions[m.Task] = m.Path, openBare(b, m.Path)
+		p.files[m.Task], p.best[m.Task], p.usual[m.Task] = m.Path, openBare(b, m.Path, oneThread), openBare(b, m.Path, nil)
 	}
 	return p
 }
 
-// openBare makes a session of one thread, which does not spin, because several
-// frames are worked on at once.
-func openBare(b *testing.B, path string) bareSession {
+// oneThread is for sessions of which several calls are under way at once.
+func oneThread(options *ort.SessionOptions) error {
+	return errors.Join(options.SetIntraOpNumThreads(1), options.SetInterOpNumThreads(1),
+		options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"))
+}
+
+// openBare makes a session as ONNX Runtime's defaults are but for what set changes.
+func openBare(b *testing.B, path string, set func(*ort.SessionOptions) error) bareSession {
 	b.Helper()
 	options, err := ort.NewSessionOptions()
 	if err != nil {
 		b.Fatal(err)
 	}
-	err = errors.Join(options.SetIntraOpNumThreads(1), options.SetInterOpNumThreads(1),
-		options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"))
-	if err != nil {
-		b.Fatal(err)
+	if set != nil {
+		if err := set(options); err != nil {
+			b.Fatal(err)
+		}
 	}
 	inputs, outputs, err := ort.GetInputOutputInfo(path)
 	if err != nil {
@@ -150,11 +161,11 @@ func processorTime(b *testing.B) float64 {
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano()).Seconds()
 }
 
-// alone runs the same number of inferences on an input that is ready, as many
-// at once as there are cores, and returns the seconds.
-func (p *poseBench) alone(b *testing.B, stats inference.Stats) (seconds float64) {
+// alone runs the same number of inferences on an input that is ready, lanes
+// of them at once, and returns the seconds.
+func (p *poseBench) alone(b *testing.B, sessions map[string]bareSession, stats inference.Stats, lanes int) (seconds float64) {
 	for _, m := range stats.Models {
-		s, lanes := p.sessions[m.Task], runtime.NumCPU()
+		s := sessions[m.Task]
 		began := time.Now()
 		var group sync.WaitGroup
 		for i := range lanes {
