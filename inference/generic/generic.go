@@ -34,6 +34,8 @@ type SoundNeed struct {
 	Channels int // 1 or 2
 	// Window is how many samples a channel one run takes; 0 is all there are.
 	Window int
+	// Step is how many samples there are from the beginning of one window to that of the next.
+	Step int
 }
 
 // Model is a model of the family generic: any graph, with what its manifest
@@ -47,6 +49,7 @@ type Model struct {
 	fill    fit.Filler
 	scratch fit.Scratch
 	picture []float32
+	memory  memory
 }
 
 // source is where an input of the graph comes from.
@@ -69,7 +72,11 @@ func New(r *onnx.Runtime, m models.Model) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return g, g.rehearse()
+	if err := g.rehearse(); err != nil {
+		return nil, err
+	}
+	g.memory.clear()
+	return g, nil
 }
 
 func newModel(n *onnx.Network) (*Model, error) {
@@ -116,6 +123,9 @@ func (g *Model) join(inputs []onnx.TensorInfo) error {
 		if err := s.check(m); err != nil {
 			return err
 		}
+		if err := g.comesBack(s); err != nil {
+			return err
+		}
 		g.sources = append(g.sources, s)
 		g.need(s)
 	}
@@ -139,7 +149,11 @@ func (g *Model) need(s source) {
 		if window == 0 {
 			window = int(math.Round(s.from.Window * float64(s.from.Rate)))
 		}
-		g.needs.Sound = &SoundNeed{Rate: s.from.Rate, Channels: channels, Window: window}
+		step := int(math.Round(s.from.Step * float64(s.from.Rate)))
+		if step == 0 {
+			step = window
+		}
+		g.needs.Sound = &SoundNeed{Rate: s.from.Rate, Channels: channels, Window: window, Step: step}
 	}
 }
 
@@ -168,7 +182,8 @@ func (g *Model) BytesPerRun() int64 {
 	return total
 }
 
-// Run feeds the model once and returns its outputs in the graph's order.
+// Run feeds the model once and returns its outputs in the graph's order. A model
+// with a state has to be run in order.
 func (g *Model) Run(from Material) ([]onnx.Array, error) {
 	inputs := make([]onnx.Array, len(g.sources))
 	made := map[string]onnx.Array{}
@@ -184,7 +199,11 @@ func (g *Model) Run(from Material) ([]onnx.Array, error) {
 			inputs[i], made[s.info.Name] = array, array
 		}
 	}
-	return g.network.Call(inputs)
+	outputs, err := g.network.Call(inputs)
+	if err == nil {
+		g.memory.keep(outputs)
+	}
+	return outputs, err
 }
 
 // feed makes one input.
@@ -209,6 +228,8 @@ func (g *Model) feed(s source, from Material, made map[string]onnx.Array) (onnx.
 	case fromValue:
 		out.Shape = s.valueShape()
 		out.Data, err = convert(s.from.Value, s.info.Type)
+	case fromState:
+		return g.memory.recall(s)
 	case fromLength:
 		_, length := rowsOf(made[s.from.Of])
 		out.Shape = onesLike(s.info.Shape)

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/motionmill/motionmill/inference/inferencetest"
 	"github.com/motionmill/motionmill/inference/models"
@@ -150,6 +151,30 @@ func TestSoundBecomesJSON(t *testing.T) {
 	}
 }
 
+// TestStateGoesBackIn wants each run to know what the run before gave, and each
+// video to begin with nothing: the session, and its first try, are shared.
+func TestStateGoesBackIn(t *testing.T) {
+	r := inferencetest.OpenRuntime(t)
+	for range 2 {
+		g := handMade(t, r, "fading-peak")
+		if diff := cmp.Diff(&SoundNeed{Rate: 8000, Channels: 1, Window: 1600, Step: 800}, g.Needs().Sound); diff != "" {
+			t.Fatal(diff)
+		}
+		for i, c := range []struct{ loud, want float32 }{{0, 0}, {0.8, 0.8}, {0, 0.4}, {0.1, 0.2}, {0.3, 0.3}} {
+			out, err := g.Run(Material{Samples: []float32{0, c.loud, -c.loud / 2}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := out[0].Data.([]float32)[0]; got != c.want {
+				t.Errorf("run %d gives %v, want %v", i, got, c.want)
+			}
+			if diff := cmp.Diff(onnx.Array{Name: "sum", Shape: []int64{}, Data: []float32{c.loud / 2}}, out[1], cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("the scalar of run %d: %s", i, diff)
+			}
+		}
+	}
+}
+
 func TestTextBecomesSpeech(t *testing.T) {
 	g := handMade(t, inferencetest.OpenRuntime(t), "beeper")
 	content, made := fileOf(t, g, "speech.wav", Material{Text: "A."}) // 650 Hz, 460 Hz
@@ -227,6 +252,10 @@ func TestGraphThatDoesNotFitItsManifest(t *testing.T) {
 		{"beeper", "rate: 8000", "rate: 8000, output: noise", `"noise"`},
 		{"loudness", "from: audio, rate: 8000", "from: audio", "options.inputs[0].rate"},
 		{"loudness", "]}", ", {name: more, from: length, of: samples}]}", `"more"`},
+		{"fading-peak", "of: peak", "of: valley", `"valley"`},
+		{"fading-peak", ", of: peak", "", "options.inputs[1].of"},
+		{"fading-peak", "window: 0.2", "window: 0", "step"},
+		{"fading-peak", "step: 0.1", "step: -1", "options.inputs[0].step"},
 		{"mean-colour", "width: 32", "width: 31", "[1 3 24 31]"},
 		{"mean-colour", "fit: stretch", "fit: stretch, type: float16", "float16"},
 	} {

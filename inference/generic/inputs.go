@@ -22,6 +22,7 @@ const (
 	fromValue  = "value"  // numbers of the manifest
 	fromLength = "length" // how long another input is
 	fromMask   = "mask"   // ones, as many as another input has
+	fromState  = "state"  // what an output was in the run before; zero in the first
 )
 
 // genericOptions are the options of the family generic.
@@ -46,12 +47,14 @@ type genericInput struct {
 	Name string `yaml:"name"`
 	From string `yaml:"from"`
 	// Of audio: the rate in Hz; how many seconds a run takes where the graph
-	// leaves that open, default all.
+	// leaves that open, default all; how many from one run to the next, default
+	// as many as it takes.
 	Rate   int     `yaml:"rate"`
 	Window float64 `yaml:"window"`
+	Step   float64 `yaml:"step"`
 	// Of value: the numbers.
 	Value []float64 `yaml:"value"`
-	// Of length and mask: the other input.
+	// Of length and mask: the other input. Of state: the output.
 	Of string `yaml:"of"`
 	// Of text: the number of each character. Without it numbers are the bytes of
 	// UTF-8. Characters that it lacks get Unknown, or are left out.
@@ -99,7 +102,7 @@ func readGenericOptions(m models.Manifest) (o genericOptions, err error) {
 }
 
 func (in genericInput) check(field string, all []genericInput) error {
-	if err := models.OneOf(field+".from", in.From, fromAudio, fromText, fromValue, fromLength, fromMask); err != nil {
+	if err := models.OneOf(field+".from", in.From, fromAudio, fromText, fromValue, fromLength, fromMask, fromState); err != nil {
 		return err
 	}
 	switch in.From {
@@ -109,6 +112,9 @@ func (in genericInput) check(field string, all []genericInput) error {
 		}
 		if !(in.Window >= 0 && in.Window <= 3600) {
 			return models.WrongField(field+".window", "%v is not within 0 to 3600 s", in.Window)
+		}
+		if !(in.Step >= 0 && in.Step <= 3600) {
+			return models.WrongField(field+".step", "%v is not within 0 to 3600 s", in.Step)
 		}
 		if slices.ContainsFunc(all, func(e genericInput) bool { return e.From == fromAudio && e.Name != in.Name }) {
 			return models.WrongField(field+".from", "two inputs take audio")
@@ -122,6 +128,10 @@ func (in genericInput) check(field string, all []genericInput) error {
 			return e.Name == in.Of && (e.From == fromText || e.From == fromAudio)
 		}) {
 			return models.WrongField(field+".of", "%q is no input of text or audio", in.Of)
+		}
+	case fromState:
+		if in.Of == "" {
+			return models.WrongField(field+".of", "does not name the output that comes back")
 		}
 	case fromText:
 		for key := range in.Vocabulary {
@@ -144,7 +154,11 @@ func (s source) check(m models.Model) error {
 		}
 	case fromAudio:
 		kinds = []string{"float32", "float16", "float64"}
-		if channels, _ := soundShape(shape); channels == 0 {
+		channels, window := soundShape(shape)
+		if window == 0 && s.from.Window == 0 && s.from.Step > 0 {
+			return m.Mismatch("the manifest's step of the input %q needs a window, which neither it nor the graph tells", s.info.Name)
+		}
+		if channels == 0 {
 			return m.Mismatch("the graph's input is %v; samples are [n], [channels n] or [1 channels n] with 1 or 2 channels", s.info)
 		}
 	case fromText:
@@ -160,6 +174,8 @@ func (s source) check(m models.Model) error {
 		if !onnx.Fits(shape, onesLike(shape)) {
 			return m.Mismatch("the graph's input is %v, a length is one number", s.info)
 		}
+	case fromState:
+		kinds = kinds[:6]
 	}
 	if !slices.Contains(kinds, s.info.Type) {
 		return m.Mismatch("the graph's input is %v, a %s can be %s", s.info, s.from.From, strings.Join(kinds, ", "))

@@ -34,7 +34,7 @@ func (s *ortSession) Call(inputs []Array) (outputs []Array, err error) {
 			made[i] = halves
 		}
 	}
-	if err := s.session.Run(values, made); err != nil {
+	if err := s.run(values, made); err != nil {
 		return nil, err
 	}
 	for i, value := range made {
@@ -69,17 +69,17 @@ func newValue(a Array, kind string) (ort.Value, error) {
 			}
 			return halves, err
 		}
-		return ort.NewTensor(shape, data)
+		return newTensor(shape, data)
 	case []float64:
-		return ort.NewTensor(shape, data)
+		return newTensor(shape, data)
 	case []int64:
-		return ort.NewTensor(shape, data)
+		return newTensor(shape, data)
 	case []int32:
-		return ort.NewTensor(shape, data)
+		return newTensor(shape, data)
 	case []uint8:
-		return ort.NewTensor(shape, data)
+		return newTensor(shape, data)
 	case []bool:
-		return ort.NewTensor(shape, data)
+		return newTensor(shape, data)
 	case []string:
 		texts, err := ort.NewStringTensor(shape)
 		if err != nil {
@@ -106,6 +106,18 @@ func valueData(value ort.Value) (any, error) {
 		return v.GetData(), nil
 	case *ort.Tensor[bool]:
 		return v.GetData(), nil
+	case *ort.Scalar[float32]:
+		return []float32{v.GetData()}, nil
+	case *ort.Scalar[float64]:
+		return []float64{v.GetData()}, nil
+	case *ort.Scalar[int64]:
+		return []int64{v.GetData()}, nil
+	case *ort.Scalar[int32]:
+		return []int32{v.GetData()}, nil
+	case *ort.Scalar[uint8]:
+		return []uint8{v.GetData()}, nil
+	case *ort.Scalar[bool]:
+		return []bool{v.GetData()}, nil
 	case *ort.StringTensor:
 		return v.GetContents()
 	case *ort.CustomDataTensor:

@@ -15,7 +15,7 @@ func (s *ortSession) NewRunner(_ string, shape []int64) (Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &ortRunner{session: s.session, input: input, infos: s.outputs, fixed: make([]ort.Value, len(s.outputs))}
+	r := &ortRunner{session: s, input: input, infos: s.outputs, fixed: make([]ort.Value, len(s.outputs))}
 	r.inputs = []ort.Value{input.value}
 	r.values, r.out = make([]ort.Value, len(s.outputs)), make([]Tensor, len(s.outputs))
 	for i, info := range s.outputs {
@@ -49,7 +49,7 @@ func halfShape(info TensorInfo, input []int64) ([]int64, error) {
 
 // ortRunner holds the tensors of one run at a time.
 type ortRunner struct {
-	session *ort.DynamicAdvancedSession
+	session *ortSession
 	input   *feed
 	inputs  []ort.Value
 	infos   []TensorInfo
@@ -85,7 +85,7 @@ func (r *ortRunner) fix(i int, shape []int64) (err error) {
 func (r *ortRunner) Run() ([]Tensor, error) {
 	r.input.load()
 	copy(r.values, r.fixed)
-	if err := r.session.Run(r.inputs, r.values); err != nil {
+	if err := r.session.run(r.inputs, r.values); err != nil {
 		return nil, err
 	}
 	var failed error
@@ -113,6 +113,12 @@ func readValue(name string, value ort.Value) (Tensor, error) {
 		t.Data = toFloats(v.GetData())
 	case *ort.Tensor[int32]:
 		t.Data = toFloats(v.GetData())
+	case *ort.Scalar[float32]:
+		t.Data = []float32{v.GetData()}
+	case *ort.Scalar[int64]:
+		t.Data = []float32{float32(v.GetData())}
+	case *ort.Scalar[int32]:
+		t.Data = []float32{float32(v.GetData())}
 	default:
 		return t, fmt.Errorf("read output %s: its type is not supported by this version", name)
 	}

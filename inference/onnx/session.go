@@ -12,6 +12,7 @@ import (
 type ortSession struct {
 	session         *ort.DynamicAdvancedSession
 	inputs, outputs []TensorInfo // as the graph has them
+	scalars         scalars      // of the outputs
 }
 
 // sessionOptions says how a session is made.
@@ -39,7 +40,7 @@ func openORT(data []byte, o sessionOptions) (_ *ortSession, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("create session: %w", err)
 	}
-	return &ortSession{session: s, inputs: inputs, outputs: outputs}, nil
+	return &ortSession{session: s, inputs: inputs, outputs: outputs, scalars: make(scalars, len(outputs))}, nil
 }
 
 func newSessionOptions(o sessionOptions) (*ort.SessionOptions, error) {

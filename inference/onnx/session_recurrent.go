@@ -11,7 +11,7 @@ import (
 // ortRecurrent runs a graph with what the run before handed on. The first run
 // shows how large everything is; from then on two tensors a loop take turns.
 type ortRecurrent struct {
-	session *ort.DynamicAdvancedSession
+	session *ortSession
 	picture *feed
 	infos   []TensorInfo // of the outputs
 	inputs  []ort.Value  // in the graph's order
@@ -23,7 +23,7 @@ type ortRecurrent struct {
 // NewRecurrent makes a runner that remembers nothing yet.
 func (s *ortSession) NewRecurrent(r Recurrence) (_ Runner, err error) {
 	run := &ortRecurrent{
-		session: s.session, infos: s.outputs,
+		session: s, infos: s.outputs,
 		inputs: make([]ort.Value, len(s.inputs)), values: make([]ort.Value, len(s.outputs)), out: make([]Tensor, len(s.outputs)),
 	}
 	defer func() {
@@ -91,7 +91,7 @@ func (r *ortRecurrent) Input() []float32 { return r.picture.floats }
 func (r *ortRecurrent) Run() ([]Tensor, error) {
 	r.picture.load()
 	first := r.values[0] == nil
-	if err := r.session.Run(r.inputs, r.values); err != nil {
+	if err := r.session.run(r.inputs, r.values); err != nil {
 		return nil, err
 	}
 	for i, value := range r.values {

@@ -127,8 +127,8 @@ func stepBytes(runs []*stepRun, info media.Info) (bytes int64) {
 		switch {
 		case needs.Frame && !run.single():
 			times = frames/int64(run.generic.Every()) + 1
-		case needs.Sound != nil && needs.Sound.Window > 0:
-			times = int64(info.Duration*float64(needs.Sound.Rate))/int64(needs.Sound.Window) + 1
+		case needs.Sound != nil && needs.Sound.Step > 0:
+			times = int64(info.Duration*float64(needs.Sound.Rate))/int64(needs.Sound.Step) + 1
 		}
 		bytes += unknown + times*run.generic.BytesPerRun()*2 // JSON takes the most.
 	}

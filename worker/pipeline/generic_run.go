@@ -14,10 +14,6 @@ import (
 	"github.com/motionmill/motionmill/media"
 )
 
-// longestSound is the most sound that a model gets in one piece, in samples: half an
-// hour of 48 kHz.
-const longestSound = 30 * 60 * 48_000
-
 // seesFrames tells whether a step of the work looks at frames.
 func (w *work) seesFrames() bool {
 	for _, s := range w.steps {
@@ -158,43 +154,20 @@ func (w *work) finishSteps(ctx context.Context) (steps []Step, err error) {
 
 // listen runs a step on the sound of the video, a window after the other.
 func (w *work) listen(ctx context.Context, s *stepRun, need generic.SoundNeed) error {
-	var held []float32 // interleaved, of the window that is not full yet
-	index := 0
-	window := func(samples []float32, part float64) error {
-		at := generic.Moment{Index: index, Time: float64(index*need.Window) / float64(need.Rate), Part: part}
-		index++
+	windows := soundWindows{need: need, hear: func(samples []float32, at generic.Moment) error {
 		return s.run(generic.Material{Samples: samples, Text: s.text}, at)
-	}
+	}}
 	usage, err := w.Tools.Sound(ctx, media.SoundPlan{
 		Input: w.input, Info: w.info, Rate: need.Rate, Channels: need.Channels, Deadline: w.deadline(),
-	}, func(piece []float32) error {
-		held = append(held, piece...)
-		full := need.Window * need.Channels
-		if full == 0 && len(held) > longestSound {
-			return job.Fail(job.OverLimit, "make", s.File, "its sound is too long to be given to the model in one piece",
-				"Set window (s) of the audio in the options of the model's manifest", nil)
-		}
-		at := 0
-		for ; full > 0 && len(held)-at >= full; at += full {
-			if err := window(held[at:at+full], 1); err != nil {
-				return err
-			}
-		}
-		held = held[:copy(held, held[at:])]
-		return nil
-	})
+	}, windows.add)
 	s.took.CPUSeconds += seconds(usage.CPU)
+	if errors.Is(err, errSoundTooLong) {
+		return job.Fail(job.OverLimit, "make", s.File, err.Error(), "Set window (s) of the audio in the options of the model's manifest", err)
+	}
 	if err != nil {
 		return err
 	}
-	if len(held) == 0 {
-		return nil
-	}
-	part := 1.0
-	if need.Window > 0 {
-		part = float64(len(held)) / float64(need.Window*need.Channels)
-	}
-	return window(held, part)
+	return windows.end()
 }
 
 // stepOutputs describes the files that steps made.

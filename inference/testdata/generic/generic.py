@@ -75,6 +75,26 @@ write(
     {"options": "{inputs: [{name: samples, from: audio, rate: 8000, window: 1}]}"},
 )
 
+# The loudest sample so far, where each run forgets a part: what it gives goes back
+# in. The part, and the sum of the samples, are scalars.
+write(
+    "fading-peak",
+    [
+        helper.make_node("Abs", ["samples"], ["sizes"]),
+        helper.make_node("ReduceMax", ["sizes"], ["now"], axes=[1], keepdims=1),
+        helper.make_node("Mul", ["before", "part"], ["faded"]),
+        helper.make_node("Max", ["now", "faded"], ["peak"]),
+        helper.make_node("ReduceSum", ["samples"], ["sum"], keepdims=0),
+    ],
+    [("samples", FLOAT, [1, "n"]), ("before", FLOAT, ["batch", 1]), ("part", FLOAT, [])],
+    [("peak", FLOAT, ["batch", 1]), ("sum", FLOAT, [])],
+    [],
+    {
+        "options": "{inputs: [{name: samples, from: audio, rate: 8000, window: 0.2, step: 0.1}, "
+        "{name: before, from: state, of: peak}, {name: part, from: value, value: [0.5]}]}",
+    },
+)
+
 # A tone for each byte of a text: 100 ms of 10 Hz times the byte, half as loud as can be.
 RATE, TONE = 8000, 800
 write(
