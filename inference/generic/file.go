@@ -111,6 +111,12 @@ func (g *Model) chosen() int {
 	return max(slices.IndexFunc(g.outputs, func(o onnx.TensorInfo) bool { return o.Name == g.options.Output }), 0)
 }
 
+// tells is whether an output is for others: not where it only goes back in.
+func (g *Model) tells(output int) bool {
+	_, kept := g.memory[g.outputs[output].Name]
+	return !kept || output == g.chosen()
+}
+
 // Create makes the file of a path, which Check has approved.
 func (g *Model) Create(path string) (*File, error) {
 	if err := g.Check(filepath.Base(path)); err != nil {
@@ -132,7 +138,7 @@ func (g *Model) Create(path string) (*File, error) {
 	default:
 		used := g.network.Used()
 		used.Provider = "" // The same bytes wherever it ran.
-		t.writer = &jsonWriter{to: t.buffer, model: used}
+		t.writer = &jsonWriter{to: t.buffer, model: used, tells: g.tells}
 	}
 	return t, nil
 }
@@ -189,10 +195,11 @@ func (o oneTensor) wrong(format string, args ...any) error {
 		"Choose another kind of file", nil)
 }
 
-// jsonWriter writes all outputs of each run.
+// jsonWriter writes the outputs of each run.
 type jsonWriter struct {
 	to    io.Writer
 	model models.UsedModel
+	tells func(output int) bool
 	began bool
 }
 
@@ -209,7 +216,10 @@ func (j *jsonWriter) add(at Moment, outputs []onnx.Array) error {
 		Outputs map[string]tensorJSON `json:"outputs"`
 	}
 	r := run{Index: at.Index, Time: math.Round(at.Time*1e6) / 1e6, Outputs: map[string]tensorJSON{}}
-	for _, out := range outputs {
+	for i, out := range outputs {
+		if !j.tells(i) {
+			continue
+		}
 		data := out.Data
 		if bytes, ok := data.([]uint8); ok { // They would be written as base64.
 			data = wider(bytes)

@@ -174,8 +174,8 @@ func (g *Model) Used() models.UsedModel { return g.network.Used() }
 // the graph tells.
 func (g *Model) BytesPerRun() int64 {
 	total := int64(0)
-	for _, o := range g.outputs {
-		if n, ok := onnx.Elements(o.Shape); ok {
+	for i, o := range g.outputs {
+		if n, ok := onnx.Elements(o.Shape); ok && g.tells(i) {
 			total += n * 8
 		}
 	}

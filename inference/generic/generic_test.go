@@ -175,6 +175,26 @@ func TestStateGoesBackIn(t *testing.T) {
 	}
 }
 
+// TestStateStaysInside wants the outputs that only go back in to be left out of
+// JSON, and the one that the file is about to be there.
+func TestStateStaysInside(t *testing.T) {
+	r := inferencetest.OpenRuntime(t)
+	for output, want := range map[string]string{"peak": `"outputs":{"peak":{"shape":[1,1],"data":[1]},"sum":`, "sum": `"outputs":{"sum":{"shape":[],"data":[1]}}}`} {
+		m, err := inferencetest.Load(t, inferencetest.HandMade(t, "generic")).Find("fading-peak")
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Options["output"] = output
+		g, err := New(r, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := fileOf(t, g, "x.json", Material{Samples: []float32{1}}); !strings.Contains(string(got), want) {
+			t.Errorf("about %s it says %s, want %s", output, got, want)
+		}
+	}
+}
+
 func TestTextBecomesSpeech(t *testing.T) {
 	g := handMade(t, inferencetest.OpenRuntime(t), "beeper")
 	content, made := fileOf(t, g, "speech.wav", Material{Text: "A."}) // 650 Hz, 460 Hz

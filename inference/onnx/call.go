@@ -38,7 +38,7 @@ func (s *ortSession) Call(inputs []Array) (outputs []Array, err error) {
 		return nil, err
 	}
 	for i, value := range made {
-		array := Array{Name: s.outputs[i].Name, Shape: value.GetShape()}
+		array := Array{Name: s.outputs[i].Name, Shape: append([]int64{}, value.GetShape()...)}
 		if array.Data, err = valueData(value); err != nil {
 			return nil, fmt.Errorf("read output %s: %w", array.Name, err)
 		}
