@@ -22,12 +22,20 @@ func Draft(m models.Model, inputs, outputs []onnx.TensorInfo) (manifest string, 
 	if !ok {
 		return "", false
 	}
+	hint := ""
+	if p.w == 0 || p.h == 0 {
+		hint = "# The graph leaves the size open; this one is usual.\n"
+	}
 	d, p, ok := matteFamily(in, inputs, outputs, p)
 	if !ok {
 		d, p, ok = peopleFamily(outputs, p)
 	}
-	if !ok && p.w > 0 && p.h > 0 && p.layout != "chw" {
+	if !ok && p.layout != "chw" {
+		if isYOLOPose(outputs[0].Shape) {
+			p = p.or(640, 640)
+		}
 		d, ok = family(outputs, p.layout == "nhwc", p.w, p.h)
+		ok = ok && p.w > 0 && p.h > 0
 	}
 	if !ok {
 		return "", false
@@ -40,8 +48,8 @@ file: %q
 sha256: %s
 licence: unknown
 rank: 50
-input: {name: %q, width: %d, height: %d, layout: %s, type: %s, fit: %s, %s}
-%s`, models.ManifestSchema, m.Name, d.task, d.family, m.File, m.SHA256, in.Name, p.w, p.h, p.layout, in.Type, d.fit, d.values, d.rest), true
+%sinput: {name: %q, width: %d, height: %d, layout: %s, type: %s, fit: %s, %s}
+%s`, models.ManifestSchema, m.Name, d.task, d.family, m.File, m.SHA256, hint, in.Name, p.w, p.h, p.layout, in.Type, d.fit, d.values, d.rest), true
 }
 
 // family tells the family by the outputs' shapes, given the input's. Poses are
@@ -53,12 +61,11 @@ func family(outputs []onnx.TensorInfo, nhwc bool, w, h int64) (draft, bool) {
 		coco     = "keypoints: coco17\n"
 	)
 	shape := outputs[0].Shape
-	yolo := fixedAs(shape, 0, 56, 0) || fixedAs(shape, 0, 0, 57)
 	cells := w/8*(h/8) + w/16*(h/16) + w/32*(h/32)
 	switch {
 	case nhwc && (fixedAs(shape, 0, 1, 17, 3) || fixedAs(shape, 0, 0, 56)):
 		return draft{models.TaskPose, "movenet", models.FitLetterboxCentre, "colour: rgb, pad: 0", coco}, true
-	case !nhwc && yolo:
+	case !nhwc && isYOLOPose(shape):
 		return draft{models.TaskPose, "yolo-pose", models.FitLetterboxCentre, unit + ", pad: 114", coco}, true
 	case len(outputs) == 2 && fixedAs(shape, 0, 17, 2*w) && fixedAs(outputs[1].Shape, 0, 17, 2*h):
 		return draft{models.TaskPose, "simcc", models.FitAffine, imagenet, coco + "options: {split: 2}\n"}, true
@@ -72,6 +79,10 @@ func family(outputs []onnx.TensorInfo, nhwc bool, w, h int64) (draft, bool) {
 		return draft{}, false
 	}
 }
+
+// isYOLOPose tells whether a shape is that of COCO's 17 points with a box and a
+// score, raw, or end to end with a class.
+func isYOLOPose(shape []int64) bool { return fixedAs(shape, 0, 56, 0) || fixedAs(shape, 0, 0, 57) }
 
 // fixedAs tells whether a graph's shape has the dimensions; 0 is any.
 func fixedAs(shape []int64, dims ...int64) bool {

@@ -71,7 +71,7 @@ func peopleFamily(outputs []onnx.TensorInfo, p inputForm) (draft, inputForm, boo
 	default:
 		return draft{}, p, false
 	}
-	return d, p, p.w > 0 && p.h > 0
+	return d, p.or(640, 640), true
 }
 
 // maskRCNNMasks gives the shape of the masks when the outputs are Mask R-CNN's.

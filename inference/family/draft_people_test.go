@@ -1,6 +1,8 @@
 package family
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/motionmill/motionmill/inference/inferencetest"
@@ -40,10 +42,13 @@ func TestDraftsOfDetectors(t *testing.T) {
 			[]onnx.TensorInfo{out("boxes", "float32", -1, 4), out("labels", "int64", -1), out("scores", "float32", -1), out("masks", "float32", -1, 1, -1, -1)},
 			"maskrcnn", models.TaskMask, 640, 640, 0,
 		},
-		"yolo of an open size":  {[]int64{1, 3, -1, -1}, []onnx.TensorInfo{out("o", "float32", 1, 84, -1)}, "", "", 0, 0, 0},
-		"yolo of other classes": {square, []onnx.TensorInfo{out("o", "float32", 1, 24, 8400)}, "", "", 0, 0, 0},
-		"yolo of four channels": {[]int64{1, 4, 640, 640}, []onnx.TensorInfo{out("o", "float32", 1, 84, 8400)}, "", "", 0, 0, 0},
-		"yolo transposed":       {square, []onnx.TensorInfo{out("o", "float32", 1, 8400, 84)}, "", "", 0, 0, 0},
+		"yolo of an open size":          {[]int64{-1, 3, -1, -1}, []onnx.TensorInfo{out("o", "float32", -1, 84, -1)}, "yolo", models.TaskDetect, 640, 640, 80},
+		"yolo-seg of an open size":      {[]int64{1, 3, -1, -1}, []onnx.TensorInfo{out("o", "float32", 1, 116, -1), out("p", "float32", 1, 32, -1, -1)}, "yolo-seg", models.TaskMask, 640, 640, 80},
+		"yolo-pose of an open size":     {[]int64{1, 3, -1, -1}, []onnx.TensorInfo{out("o", "float32", 1, 56, -1)}, "yolo-pose", models.TaskPose, 640, 640, 0},
+		"other classes of an open size": {[]int64{1, 3, -1, -1}, []onnx.TensorInfo{out("o", "float32", 1, 22, -1)}, "", "", 0, 0, 0},
+		"yolo of other classes":         {square, []onnx.TensorInfo{out("o", "float32", 1, 24, 8400)}, "", "", 0, 0, 0},
+		"yolo of four channels":         {[]int64{1, 4, 640, 640}, []onnx.TensorInfo{out("o", "float32", 1, 84, 8400)}, "", "", 0, 0, 0},
+		"yolo transposed":               {square, []onnx.TensorInfo{out("o", "float32", 1, 8400, 84)}, "", "", 0, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := inferencetest.ModelOf(t, inferencetest.ManifestOf("m", "matte", "matte", inferencetest.MatteInput))
@@ -57,6 +62,9 @@ func TestDraftsOfDetectors(t *testing.T) {
 			got, err := models.ParseManifest([]byte(text))
 			if err != nil {
 				t.Fatalf("%v: %s", err, text)
+			}
+			if open := slices.Contains(c.input, -1); open != strings.Contains(text, "# The graph leaves the size open") && c.input[0] > 0 {
+				t.Errorf("of an open size (%v) it says %s", open, text)
 			}
 			if got.Family != c.family || got.Task != c.task || got.Input.Width != c.w || got.Input.Height != c.h || len(got.Classes) != c.classes {
 				t.Errorf("drafted %s", text)
