@@ -16,6 +16,7 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 
 	"github.com/motionmill/motionmill/inference"
+	"github.com/motionmill/motionmill/inference/matting"
 	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/starter"
@@ -40,7 +41,7 @@ func BenchmarkPose(b *testing.B) {
 	var whole, alone, plain, peers, perORT, perPlain, perCPU, perPeer []float64
 	for b.Loop() {
 		began := processorTime(b)
-		seconds, decoding, stats := analysed(b, p.tools, p.analyser, p.video)
+		seconds, decoding, stats := analysed(b, p.tools, p.analyser, p.video, matting.Options{})
 		between := processorTime(b)
 		bare := p.alone(b, p.best, stats, runtime.NumCPU())
 		perCPU = append(perCPU, (processorTime(b)-between)/(between-began+decoding))

@@ -14,38 +14,49 @@ import (
 
 // BenchmarkTogether sends a video's frames to a pose model and a matte model by one
 // decode, by turns with each of the models alone, and reports the median of
-// the seconds of both ÷ those of the slower one.
+// the seconds of both ÷ those of the slower one: with mattes as the model gives them,
+// and with all that is made of them over time. of-decoding compares ffmpeg's CPU
+// seconds in the same way: what a second consumer of the frames costs.
 func BenchmarkTogether(b *testing.B) {
 	dir := testdata(b)
 	for _, name := range videos {
-		b.Run(name, func(b *testing.B) {
-			p := newParts(b, filepath.Join(dir, "models"), filepath.Join(dir, "videos", name))
-			kinds := [][]pipeline.Output{{pipeline.Pose}, {pipeline.Silhouette}, {pipeline.Pose, pipeline.Silhouette}}
-			var seconds [3][]float64
-			var ratios []float64
-			for b.Loop() {
-				var took [3]float64
-				for i, outputs := range kinds {
-					analyser, _, _, err := p.config.Engine.Analyser(pipeline.Profile{Name: "part", Outputs: outputs})
-					if err != nil {
-						b.Fatal(err)
-					}
-					took[i], _, _ = analysed(b, p.config.Tools, analyser, p.video)
-					seconds[i] = append(seconds[i], took[i])
-				}
-				ratios = append(ratios, took[2]/max(took[0], took[1]))
-			}
-			b.ReportMetric(median(seconds[0]), "pose-s")
-			b.ReportMetric(median(seconds[1]), "matte-s")
-			b.ReportMetric(median(seconds[2]), "both-s")
-			b.ReportMetric(median(ratios), "of-the-slower")
-		})
+		for kind, mattes := range map[string]matting.Options{"plain mattes": {}, "mattes over time": matting.All()} {
+			b.Run(name+"/"+kind, func(b *testing.B) {
+				p := newParts(b, filepath.Join(dir, "models"), filepath.Join(dir, "videos", name))
+				p.together(b, mattes)
+			})
+		}
 	}
+}
+
+func (p *parts) together(b *testing.B, mattes matting.Options) {
+	kinds := [][]pipeline.Output{{pipeline.Pose}, {pipeline.Silhouette}, {pipeline.Pose, pipeline.Silhouette}}
+	var seconds [3][]float64
+	var ratios, decodings []float64
+	for b.Loop() {
+		var took, decoding [3]float64
+		for i, outputs := range kinds {
+			analyser, _, _, err := p.config.Engine.Analyser(pipeline.Profile{Name: "part", Outputs: outputs})
+			if err != nil {
+				b.Fatal(err)
+			}
+			took[i], decoding[i], _ = analysed(b, p.config.Tools, analyser, p.video, mattes)
+			seconds[i] = append(seconds[i], took[i])
+		}
+		ratios = append(ratios, took[2]/max(took[0], took[1]))
+		decodings = append(decodings, decoding[2]/max(decoding[0], decoding[1]))
+	}
+	b.ReportMetric(median(seconds[0]), "pose-s")
+	b.ReportMetric(median(seconds[1]), "matte-s")
+	b.ReportMetric(median(seconds[2]), "both-s")
+	b.ReportMetric(median(ratios), "of-the-slower")
+	b.ReportMetric(median(decodings), "of-decoding")
 }
 
 // analysed takes a video's file to what the models say of its frames, which is
 // dropped. decoding is the CPU seconds of ffmpeg.
-func analysed(b *testing.B, tools *media.Tools, analyser *inference.Analyser, video string) (seconds, decoding float64, stats inference.Stats) {
+func analysed(b *testing.B, tools *media.Tools, analyser *inference.Analyser, video string, mattes matting.Options,
+) (seconds, decoding float64, stats inference.Stats) {
 	b.Helper()
 	began := time.Now()
 	info, err := tools.Probe(b.Context(), video, media.DefaultLimits())
@@ -62,7 +73,7 @@ func analysed(b *testing.B, tools *media.Tools, analyser *inference.Analyser, vi
 	}
 	seen := 0
 	stats, err = analyser.Analyse(b.Context(), inference.Video{
-		Width: info.Width, Height: info.Height, FrameWidth: width, FrameHeight: height, Parallel: runtime.NumCPU(), Matte: matting.All(),
+		Width: info.Width, Height: info.Height, FrameWidth: width, FrameHeight: height, Parallel: runtime.NumCPU(), Matte: mattes,
 	}, func(pix []byte) (int, float64, error) {
 		frame, err := d.Next(pix)
 		return frame.Index, frame.Time.Seconds(), err
