@@ -1,55 +1,28 @@
 package queue_test
 
 import (
-	"bufio"
 	"context"
+	"database/sql"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/motionmill/motionmill/job"
-	"github.com/motionmill/motionmill/local/database"
+	"github.com/motionmill/motionmill/local/database/databasetest"
 	"github.com/motionmill/motionmill/queue"
 )
 
-// The test binary plays other processes on the same file when these are set.
-const (
-	roleVariable = "QUEUE_TEST_ROLE"
-	fileVariable = "QUEUE_TEST_FILE"
-)
+func TestMain(m *testing.M) { databasetest.Main(m, play) }
 
-func TestMain(m *testing.M) {
-	if role := os.Getenv(roleVariable); role != "" {
-		if err := play(role, os.Getenv(fileVariable)); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-// play is a process. It says "ready" and begins when it is sent a line.
-func play(role, path string) error {
-	db, err := database.Open(path)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
+// play is what another process does on the file.
+func play(db *sql.DB, role string) error {
 	q, err := queue.NewEmbedded(db, "work", queue.EmbeddedConfig{})
 	if err != nil {
 		return err
-	}
-	fmt.Println("ready")
-	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
-		return fmt.Errorf("wait for the start: %w", err)
 	}
 	switch role {
 	case "send the time":
@@ -102,69 +75,25 @@ func receiveAll(q *queue.Embedded) error {
 	}
 }
 
-// process is another process on the file, up to its "ready".
-type process struct {
-	cmd   *exec.Cmd
-	stdin io.WriteCloser
-	lines *bufio.Scanner
-	log   strings.Builder
-}
-
-func start(t *testing.T, role, path string) *process {
-	t.Helper()
-	p := &process{cmd: exec.Command(os.Args[0])}
-	p.cmd.Env = append(os.Environ(), roleVariable+"="+role, fileVariable+"="+path)
-	p.cmd.Stderr = &p.log
-	stdin, err := p.cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := p.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.stdin, p.lines = stdin, bufio.NewScanner(stdout)
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = p.cmd.Process.Kill(); _ = p.cmd.Wait() }) // Both fail when it is over, and may.
-	if !p.lines.Scan() || p.lines.Text() != "ready" {
-		_ = p.cmd.Wait()
-		t.Fatalf("the process did not get ready: %q %s", p.lines.Text(), p.log.String())
-	}
-	return p
-}
-
-func (p *process) begin() error {
-	_, err := io.WriteString(p.stdin, "\n")
-	return err
-}
-
 func TestSendOfAnotherProcessWakes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	q := openQueue(t, openFile(t, path), queue.EmbeddedConfig{})
 	var latencies []time.Duration
 	for range 3 {
-		p := start(t, "send the time", path)
+		p := databasetest.Start(t, "send the time", path)
 		// Long enough for the poll below to be waiting.
-		timer := time.AfterFunc(200*time.Millisecond, func() {
-			if err := p.begin(); err != nil {
-				t.Error(err)
-			}
-		})
+		timer := time.AfterFunc(200*time.Millisecond, func() { p.Begin(t) })
 		messages, err := q.Receive(t.Context(), 1, queue.MaxWait)
 		timer.Stop()
 		if err != nil || len(messages) != 1 {
-			t.Fatalf("received %d messages and error %v: %s", len(messages), err, p.log.String())
+			t.Fatalf("received %d messages and error %v", len(messages), err)
 		}
 		sent, err := strconv.ParseInt(string(messages[0].Body), 10, 64)
 		if err != nil {
 			t.Fatal(err)
 		}
 		latencies = append(latencies, time.Since(time.Unix(0, sent)))
-		if err := p.cmd.Wait(); err != nil {
-			t.Errorf("the sender: %v: %s", err, p.log.String())
-		}
+		p.End(t)
 	}
 	t.Logf("long polls returned %v after another process began to send", latencies)
 	for _, latency := range latencies {
@@ -181,20 +110,10 @@ func TestKilledSenders(t *testing.T) {
 	q := openQueue(t, openFile(t, path), queue.EmbeddedConfig{})
 	acknowledged := map[string]bool{}
 	for round := range 4 {
-		p := start(t, "send for ever", path)
-		if err := p.begin(); err != nil {
-			t.Fatal(err)
-		}
-		for n := 0; p.lines.Scan(); n++ {
-			acknowledged[p.lines.Text()] = true
-			if n == 15+round {
-				if err := p.cmd.Process.Kill(); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		if err := p.cmd.Wait(); err == nil {
-			t.Fatal("the process ended by itself")
+		p := databasetest.Start(t, "send for ever", path)
+		p.Begin(t)
+		for _, line := range p.KillAfter(t, 16+round) {
+			acknowledged[line] = true
 		}
 	}
 	found := map[string]int{} // messages by batch
@@ -229,8 +148,7 @@ func TestKilledSenders(t *testing.T) {
 	t.Logf("%d batches acknowledged, %d found", len(acknowledged), len(found))
 }
 
-// TestProcessesNeverShareAMessage has three processes, and this one, empty a
-// queue as fast as they can.
+// TestProcessesNeverShareAMessage has three processes empty a queue as fast as they can.
 func TestProcessesNeverShareAMessage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	q := openQueue(t, openFile(t, path), queue.EmbeddedConfig{})
@@ -242,31 +160,12 @@ func TestProcessesNeverShareAMessage(t *testing.T) {
 	if err := q.Send(t.Context(), messages...); err != nil {
 		t.Fatal(err)
 	}
-	var processes []*process
-	for range 3 {
-		processes = append(processes, start(t, "receive all", path))
+	received := map[string]int{}
+	for _, lines := range databasetest.Together(t, 3, "receive all", path) {
+		for _, line := range lines {
+			received[line]++
+		}
 	}
-	var (
-		mu       sync.Mutex
-		received = map[string]int{}
-		wait     sync.WaitGroup
-	)
-	for _, p := range processes {
-		wait.Go(func() {
-			if err := p.begin(); err != nil {
-				t.Error(err)
-			}
-			for p.lines.Scan() {
-				mu.Lock()
-				received[p.lines.Text()]++
-				mu.Unlock()
-			}
-			if err := p.cmd.Wait(); err != nil {
-				t.Errorf("a receiver: %v: %s", err, p.log.String())
-			}
-		})
-	}
-	wait.Wait()
 	for i := range n {
 		if times := received[fmt.Sprint(i)]; times != 1 {
 			t.Errorf("message %d was delivered %d times", i, times)
