@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/motionmill/motionmill/inference/family"
+	"github.com/motionmill/motionmill/inference/generic"
 	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/onnx"
 )
@@ -163,7 +164,12 @@ func printFile(cmd *cobra.Command, cfg onnx.Config, path string) error {
 	if err != nil {
 		return err
 	}
+	advice := "Save it beside the file. Colour, mean, std and pad are what the family usually has: a graph does not tell them."
 	manifest, ok := family.Draft(m, inputs, outputs)
+	if !ok {
+		advice = "It is of no family of this version, but can be a step of a profile (docs/models.md, generic steps). Look through what its inputs get: that was guessed."
+		manifest, ok = generic.Draft(m, inputs, outputs)
+	}
 	if wantsJSON(cmd) {
 		printJSON(cmd.OutOrStdout(), map[string]any{"sha256": m.SHA256, "inputs": inputs, "outputs": outputs, "manifest": manifest})
 	} else {
@@ -171,10 +177,10 @@ func printFile(cmd *cobra.Command, cfg onnx.Config, path string) error {
 		fmt.Fprint(cmd.OutOrStdout(), manifest)
 	}
 	if !ok {
-		return statusError{fmt.Errorf("read model %s: the graph is of no family of this version; write its manifest by hand", m.Path), statusFailed}
+		return statusError{fmt.Errorf("read model %s: the graph is of no family of this version, and takes what no step of a profile can give (docs/models.md says what can be)", m.Path), statusFailed}
 	}
 	if !wantsJSON(cmd) {
-		fmt.Fprintln(cmd.ErrOrStderr(), "Save it beside the file. Colour, mean, std and pad are what the family usually has: a graph does not tell them.")
+		fmt.Fprintln(cmd.ErrOrStderr(), advice)
 	}
 	return nil
 }

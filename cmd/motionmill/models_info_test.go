@@ -37,3 +37,23 @@ func TestInfoOfAFileIsAManifest(t *testing.T) {
 		t.Errorf("status %d, %q of a file that is not there", status, errs)
 	}
 }
+
+// TestInfoOfAnyOtherFile lets a file of no family become a step of a profile.
+func TestInfoOfAnyOtherFile(t *testing.T) {
+	needParts(t)
+	model, err := os.ReadFile(filepath.Join("..", "..", "inference", "testdata", "generic", "loudness.onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "peak.onnx"), model, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text := mustRun(t, "models", "info", filepath.Join(dir, "peak.onnx"))
+	if err := os.WriteFile(filepath.Join(dir, "peak.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := mustRun(t, "models", "verify", "peak", "--models-dir", dir); out != "ok   peak\n" {
+		t.Errorf("verify says %q", out)
+	}
+}
