@@ -144,6 +144,7 @@ func TestFilesThatAreNoModels(t *testing.T) {
 		{"newer format", with(func(g *inferencetest.GraphFile) { g.IR = 99 }), "IR version 99"},
 		{"newer operators", with(func(g *inferencetest.GraphFile) { g.Opset = 999 }), "opset 999"},
 		{"operator of nobody", with(func(g *inferencetest.GraphFile) { g.Op = "Telepathy" }), "opset 13"},
+		{"operator of a project", with(func(g *inferencetest.GraphFile) { g.Op, g.Domain = "TRTBatchedNMS", "mmdeploy" }), "the operator mmdeploy:TRTBatchedNMS"},
 		{"weights elsewhere", with(func(g *inferencetest.GraphFile) { g.Outside = "m.onnx.data" }), "m.onnx.data, which is not beside it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -167,8 +168,13 @@ func TestFilesThatAreNoModels(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(filepath.Dir(m.Path), "m.onnx.data"), make([]byte, 256), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := Try(r, m); inferencetest.WantKind(t, err, job.ModelMissing) == nil || strings.Contains(err.Error(), "not beside it") {
-		t.Errorf("got %v", err)
+	for _, folder := range []string{".", filepath.Dir(m.Path)} { // also where ONNX Runtime would find them
+		t.Chdir(folder)
+		for what, err := range map[string]error{"try": Try(r, m), "describe": describeOnly(r, m)} {
+			if inferencetest.WantKind(t, err, job.ModelMissing); !strings.Contains(err.Error(), "a file of their own") || strings.Contains(err.Error(), "not beside it") {
+				t.Errorf("%s in %s: %v", what, folder, err)
+			}
+		}
 	}
 	// Another file than the manifest's is called what it is before its hash is.
 	m.SHA256 = strings.Repeat("0", 64)

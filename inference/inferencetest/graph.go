@@ -19,6 +19,8 @@ type GraphFile struct {
 	Outputs   []GraphOutput
 	// Op is what makes an output of its constant; default Identity.
 	Op string
+	// Domain is the operator's; default ONNX's.
+	Domain string
 	// Outside is a file that holds the constants, which are then not inside.
 	Outside string
 }
@@ -76,13 +78,17 @@ func (g GraphFile) Encode() []byte {
 			}
 			reshape(graph, made, o)
 		}
-		graph.Nested(1, node(op, made, "c_"+o.Name))
+		graph.Nested(1, node(op, made, "c_"+o.Name).text(7, g.Domain))
 		graph.Nested(5, g.constant(o, kind))
 		graph.Nested(12, ValueInfo(o.Name, kind, declared))
 	}
 	graph.Nested(11, ValueInfo("in", ONNXFloat, g.Input))
 	opset := new(Message).text(1, "").number(2, g.Opset)
-	return slices.Clone(new(Message).number(1, g.IR).Nested(8, opset).Nested(7, graph).Bytes())
+	file := new(Message).number(1, g.IR).Nested(8, opset).Nested(7, graph)
+	if g.Domain != "" {
+		file.Nested(8, new(Message).text(1, g.Domain).number(2, 1))
+	}
+	return slices.Clone(file.Bytes())
 }
 
 func node(op, output string, inputs ...string) *Message {

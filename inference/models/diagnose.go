@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strings"
 
 	"github.com/motionmill/motionmill/job"
@@ -52,27 +53,50 @@ func notAModel(data []byte) (finding, remedy string) {
 	return "", ""
 }
 
-// tooNew tells what of a model is outside of the file, or newer than the
-// library; empty when it is neither.
+// InOneFile refuses a model of which weights are in a file of their own: no hash tells
+// whether they are those that were meant, and ONNX Runtime would look for them in the folder
+// in which the process happens to run.
+func (m Model) InOneFile(data []byte) error {
+	h, err := readONNXHeader(data)
+	if err != nil || len(h.external) == 0 {
+		return nil // Whatever else is wrong is told when it is opened.
+	}
+	finding := fmt.Sprintf("its weights are in a file of their own, %s, and this version reads models of one file", h.external[0])
+	if _, missing := fs.Stat(m.folder, h.external[0]); missing != nil {
+		finding = fmt.Sprintf("its weights are in a file of their own, %s, which is not beside it; this version reads models of one file", h.external[0])
+	}
+	return job.Fail(job.ModelMissing, "open model "+m.Name, m.Path, finding,
+		fmt.Sprintf("Join them where both files are, python -c \"import onnx; onnx.save(onnx.load('%s'), 'joined.onnx')\", and write a manifest for joined.onnx", m.File), nil)
+}
+
+// tooNew tells what of a model is newer than the library, or of somebody else's; empty
+// when nothing is.
 func (m Model) tooNew(data []byte, version string, err error) (finding, remedy string) {
 	h, broken := readONNXHeader(data)
 	if broken != nil || err == nil {
 		return "", ""
-	}
-	if len(h.external) > 0 {
-		finding = fmt.Sprintf("its weights are in a file of their own, %s, and this version reads models of one file", h.external[0])
-		if _, missing := fs.Stat(m.folder, h.external[0]); missing != nil {
-			finding = fmt.Sprintf("its weights are in a file of their own, %s, which is not beside it; this version reads models of one file", h.external[0])
-		}
-		return finding, fmt.Sprintf("Join them where both files are, python -c \"import onnx; onnx.save(onnx.load('%s'), 'joined.onnx')\", and write a manifest for joined.onnx", m.File)
 	}
 	says := strings.ToLower(err.Error())
 	export := "Export it for an older one, such as opset 17, or set MOTIONMILL_ORT_LIBRARY to a newer ONNX Runtime"
 	switch {
 	case strings.Contains(says, "ir version"):
 		return fmt.Sprintf("it is of IR version %d, which is newer than ONNX Runtime %s reads", h.ir, version), export
+	case foreign(err.Error()) != "":
+		return fmt.Sprintf("it uses the operator %s, which is none of ONNX's and which ONNX Runtime %s does not have", foreign(err.Error()), version),
+			"Export it without operators of a project's own (MMDeploy's onnxruntime backend, for one, adds some): what they do must be left out or be done by ONNX's"
 	case strings.Contains(says, "opset") || strings.Contains(says, "no op registered") || strings.Contains(says, "not a registered function"):
 		return fmt.Sprintf("it is of opset %d and uses what ONNX Runtime %s does not have", h.opset, version), export
 	}
 	return "", ""
+}
+
+// foreign is the operator of a domain of somebody's own, as in "acme:Foo(-1) is not a
+// registered function/op", that ONNX Runtime misses; empty where it misses none.
+func foreign(says string) string {
+	if found := regexp.MustCompile(`([\w.-]+:\w+)\(-?\d+\) is not a registered function`).FindStringSubmatch(says); found != nil {
+		if domain, _, _ := strings.Cut(found[1], ":"); domain != "ai.onnx" {
+			return found[1]
+		}
+	}
+	return ""
 }

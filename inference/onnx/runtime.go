@@ -149,6 +149,9 @@ func (r *Runtime) Describe(m models.Model) (inputs, outputs []TensorInfo, err er
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := m.InOneFile(data); err != nil {
+		return nil, nil, err
+	}
 	inputs, outputs, err = graphInfo(data)
 	if err != nil {
 		return nil, nil, m.Unreadable(data, r.version, err)

@@ -41,6 +41,9 @@ func (r *Runtime) Network(m models.Model, device int, once func(*Network) error)
 
 // openNetwork makes the session of a model on the first provider that runs it.
 func (r *Runtime) openNetwork(m models.Model, data []byte, device int, once func(*Network) error) (*Network, error) {
+	if err := m.InOneFile(data); err != nil {
+		return nil, err
+	}
 	var reasons error
 	for _, provider := range r.providers {
 		n, err := r.openOn(provider, m, data, device, once)
