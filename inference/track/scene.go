@@ -121,12 +121,21 @@ func (s Scene) Advance(g Following, seen []Observation, t float64) (Scene, []Obs
 	})
 	next := Scene{ids: s.ids}
 	var taken []Observation
+	room := g.Limit // for those who come back, beside those who stayed in sight
+	for i, k := range s.tracks {
+		if k.visible && of[i] >= 0 {
+			room--
+		}
+	}
 	for i, k := range s.tracks {
 		if of[i] < 0 && g.Limit == 1 {
 			of[i] = k.stillTheOne(seen, t)
 		}
 		switch j := of[i]; {
-		case j >= 0:
+		case j >= 0 && (k.visible || room > 0):
+			if !k.visible {
+				room--
+			}
 			seen[j].ID = k.id
 			taken = append(taken, seen[j])
 			next.tracks = append(next.tracks, k.seen(seen[j], t))
