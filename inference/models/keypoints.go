@@ -44,6 +44,11 @@ func (k *KeypointSet) UnmarshalYAML(node *yaml.Node) error {
 		}
 		k.Names, k.Pairs = set.Names, set.Pairs
 	}
+	for i, name := range k.Names {
+		if name == "" || slices.Contains(k.Names[:i], name) {
+			return WrongField("keypoints", "point %d is named %q: each has a name of its own", i, name)
+		}
+	}
 	for _, pair := range k.Pairs {
 		if min(pair[0], pair[1]) < 0 || max(pair[0], pair[1]) >= len(k.Names) {
 			return WrongField("keypoints", "the pair %v names a point that is not among the %d", pair, len(k.Names))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path"
 	"regexp"
 	"slices"
@@ -98,6 +99,9 @@ func ParseManifest(data []byte) (Manifest, error) {
 		}
 		return m, fmt.Errorf("read manifest: %w", err)
 	}
+	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return m, errors.New("read manifest: something follows it behind ---: a file holds one manifest")
+	}
 	if m.Schema != ManifestSchema {
 		return m, WrongField("schema", "is %q, want %q", m.Schema, ManifestSchema)
 	}
@@ -169,13 +173,14 @@ func (in Input) check() error {
 			return check
 		}
 	}
-	if len(in.Mean) != 3 {
-		return WrongField("input.mean", "has %d values, want 3", len(in.Mean))
+	infinite := func(v float64) bool { return math.IsNaN(v - v) }
+	if len(in.Mean) != 3 || slices.ContainsFunc(in.Mean, infinite) {
+		return WrongField("input.mean", "is %v, want 3 numbers", in.Mean)
 	}
-	if len(in.Std) != 3 || slices.Contains(in.Std, 0) {
-		return WrongField("input.std", "is %v, want 3 values other than 0", in.Std)
+	if len(in.Std) != 3 || slices.Contains(in.Std, 0) || slices.ContainsFunc(in.Std, infinite) {
+		return WrongField("input.std", "is %v, want 3 numbers other than 0", in.Std)
 	}
-	if in.Pad < 0 || in.Pad > 255 {
+	if !(in.Pad >= 0 && in.Pad <= 255) {
 		return WrongField("input.pad", "%v is not within 0 to 255", in.Pad)
 	}
 	return nil
