@@ -38,6 +38,9 @@ func NewAnalyser(r *onnx.Runtime, choice models.Choice) (*Analyser, error) {
 		if err := m.Supported(); err != nil {
 			return nil, err
 		}
+		if n := len(m.Points.Names); role.Task == models.TaskPose && n < track.FewestPoints {
+			return nil, m.BadManifest(models.WrongField("keypoints", "names %d, and people are followed by %d or more: nobody would be found", n, track.FewestPoints))
+		}
 		n, err := r.Network(*m, device, family.RunOnce)
 		if err != nil {
 			return nil, err

@@ -69,6 +69,23 @@ func TestModelsAreTriedAtTheStart(t *testing.T) {
 	}
 }
 
+// TestPosesOfFewPointsAreRefused wants a model of which no pose would ever count for a person
+// not to be taken for a good one.
+func TestPosesOfFewPointsAreRefused(t *testing.T) {
+	r := inferencetest.OpenRuntime(t)
+	for points, good := range map[string]bool{"head": false, "head, left_hand, right_hand": false, "head, left_hand, right_hand, hip": true} {
+		outputs := []inferencetest.GraphOutput{{Name: "out", Shape: []int64{1, int64(strings.Count(points, ",") + 1), 16, 16}, Value: 0.5}}
+		file := inferencetest.GraphFile{IR: 8, Opset: 13, Input: []int64{1, 3, 64, 64}, Outputs: outputs}
+		err := Try(r, inferencetest.ModelFile(t, file.Encode(), models.TaskPose, "heatmap", "input: {name: in, width: 64, height: 64, fit: affine}\nkeypoints: ["+points+"]\n"))
+		if good && err != nil {
+			t.Errorf("%s: %v", points, err)
+		}
+		if !good && (job.KindOf(err) != job.ModelMissing || !strings.Contains(err.Error(), "field keypoints")) {
+			t.Errorf("%s: %v", points, err)
+		}
+	}
+}
+
 // TestOpenShapesAreTriedAtTheStart wants an output that only a run shows to be of another
 // layout to be found before a job.
 func TestOpenShapesAreTriedAtTheStart(t *testing.T) {

@@ -36,6 +36,9 @@ const (
 	usualFor = 15
 )
 
+// FewestPoints is how many points a pose must have for people to be told by it.
+const FewestPoints = boxPoints
+
 // Observation is a person whom one frame shows.
 type Observation struct {
 	ID int // 0 before it is known who it is
