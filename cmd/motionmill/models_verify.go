@@ -78,15 +78,16 @@ func verifyModels(cmd *cobra.Command, catalogue *models.Catalogue, cfg onnx.Conf
 	return nil
 }
 
-// verifyModel checks the file and tries the model. limit says why it was not
+// verifyModel checks the file and tries the model. A family that is none, or of another task, is
+// bad as well: nothing would ever use it. limit says why it was not
 // tried, and noRuntime what ONNX Runtime lacks for that. The sessions are freed: all
 // models together may not fit into memory.
 func verifyModel(cfg onnx.Config, m models.Model) (limit string, noRuntime, err error) {
 	if err := m.Verify(); err != nil {
 		return "", nil, err
 	}
-	if m.Supported() != nil {
-		return " (its file; family " + m.Family + " is not supported by this version)", nil, nil
+	if err := m.Supported(); err != nil {
+		return "", nil, err
 	}
 	runtime, err := onnx.Open(cfg)
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/motionmill/motionmill/worker/pipeline"
 )
 
-// badModels is a folder with a good model, a web page and a pose model that finds no place for its
-// points, each with a manifest that has its hash.
+// badModels is a folder with a good model, a web page, a pose model that finds no place for its
+// points, and one of which the family is misspelt, each with a manifest that has its hash.
 func badModels(t *testing.T) string {
 	t.Helper()
 	matte, err := fs.ReadFile(starter.Files, "starter-matte.onnx")
@@ -36,6 +36,7 @@ func badModels(t *testing.T) string {
 		"good": {matte, manifestRest(t, "starter-matte.yaml")},
 		"page": {[]byte("<!doctype html><title>Not found</title>"), manifestRest(t, "starter-matte.yaml")},
 		"odd":  {pose, strings.Replace(manifestRest(t, "starter-pose.yaml"), "keypoints: coco17", "keypoints: halpe26", 1)},
+		"typo": {pose, strings.Replace(manifestRest(t, "starter-pose.yaml"), "family: heatmap", "family: heatmpa", 1)},
 	} {
 		text := fmt.Sprintf("schema: motionmill.model/1\nname: %s\nfile: %s.onnx\nsha256: %x\nlicence: MIT\nrank: 1\n%s",
 			name, name, sha256.Sum256(file.data), file.rest)
@@ -69,10 +70,10 @@ func TestVerifyTriesModels(t *testing.T) {
 	needParts(t)
 	dir := badModels(t)
 	out, errs, status := motionmill(t, "models", "verify", "--json", "--provider", "cpu", "--models-dir", dir)
-	if status != statusFailed || !strings.Contains(errs, "2 of 5") {
+	if status != statusFailed || !strings.Contains(errs, "3 of 6") {
 		t.Errorf("status %d, %s", status, errs)
 	}
-	want := map[string]string{"good": "", "page": "web page", "odd": "keypoints", "starter-matte": "", "starter-pose": ""}
+	want := map[string]string{"good": "", "page": "web page", "odd": "keypoints", "typo": "heatmpa", "starter-matte": "", "starter-pose": ""}
 	for line := range strings.Lines(out) {
 		var got struct {
 			Name      string
