@@ -2,6 +2,8 @@ package family
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 
 	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/onnx"
@@ -19,7 +21,7 @@ func Draft(m models.Model, inputs, outputs []onnx.TensorInfo) (manifest string, 
 	}
 	in := inputs[0] // RVM's picture comes first too.
 	p, ok := formOf(in.Shape)
-	if !ok {
+	if !ok || !slices.Contains(models.InputTypes(), in.Type) { // No manifest could say the type.
 		return "", false
 	}
 	hint := ""
@@ -40,6 +42,9 @@ func Draft(m models.Model, inputs, outputs []onnx.TensorInfo) (manifest string, 
 	if !ok {
 		return "", false
 	}
+	if onnx.IsWhole(in.Type) {
+		d.values = normalising.ReplaceAllString(d.values, "mean: [0, 0, 0], std: [1, 1, 1]")
+	}
 	return fmt.Sprintf(`schema: %s
 name: %s
 task: %s
@@ -51,6 +56,10 @@ rank: 50
 %sinput: {name: %q, width: %d, height: %d, layout: %s, type: %s, fit: %s, %s}
 %s`, models.ManifestSchema, m.Name, d.task, d.family, m.File, m.SHA256, hint, in.Name, p.w, p.h, p.layout, in.Type, d.fit, d.values, d.rest), true
 }
+
+// normalising is what a graph that takes whole numbers does itself: what is left of a pixel
+// after it would be 0 or 1.
+var normalising = regexp.MustCompile(`mean: \[[^]]*\], std: \[[^]]*\]`)
 
 // family tells the family by the outputs' shapes, given the input's. Poses are
 // recognised by COCO's 17 points.

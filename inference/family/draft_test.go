@@ -97,6 +97,7 @@ func TestNoDraft(t *testing.T) {
 		"other output":     {picture, {{Name: "out", Type: "float32", Shape: []int64{1, 1000}}}},
 		"two inputs":       {append(picture, picture...), {{Name: "out", Type: "float32", Shape: []int64{1, 1, 64, 64}}}},
 		"no picture":       {{{Name: "in", Type: "float32", Shape: []int64{1, 100}}}, {{Name: "out", Type: "float32", Shape: []int64{1, 1, 64, 64}}}},
+		"no type of ours":  {{{Name: "in", Type: "float64", Shape: []int64{1, 3, 64, 64}}}, {{Name: "out", Type: "float32", Shape: []int64{1, 1, 64, 64}}}},
 		"a size of chance": {{{Name: "in", Type: "float32", Shape: []int64{1, 3, -1, -1}}}, {{Name: "out", Type: "float32", Shape: []int64{1, 17, -1, -1}}}},
 	} {
 		if text, ok := Draft(models.Model{}, c[0], c[1]); ok {
@@ -105,4 +106,23 @@ func TestNoDraft(t *testing.T) {
 	}
 	_, err := models.FileModel(filepath.Join(t.TempDir(), "nothing.onnx"))
 	inferencetest.WantKind(t, err, job.ModelMissing)
+}
+
+// TestDraftsOfWholeNumbers wants a graph that takes bytes to get those of the picture.
+func TestDraftsOfWholeNumbers(t *testing.T) {
+	for kind, want := range map[string]float64{"uint8": 1, "int32": 1, "float32": 255, "float16": 255} {
+		for _, c := range []struct{ in, out []int64 }{
+			{[]int64{1, 256, 256, 3}, []int64{1, 256, 256, 1}}, {[]int64{1, 3, 64, 64}, []int64{1, 84, 84}}, {[]int64{1, 3, 64, 48}, []int64{1, 17, 16, 12}},
+		} {
+			text, ok := Draft(models.Model{Manifest: models.Manifest{Name: "m", File: "m.onnx", SHA256: inferencetest.AnyHash}},
+				[]onnx.TensorInfo{{Name: "in", Type: kind, Shape: c.in}}, []onnx.TensorInfo{{Name: "out", Type: "float32", Shape: c.out}})
+			got, err := models.ParseManifest([]byte(text))
+			if heatmap := len(c.out) == 4 && c.out[1] == 17; !ok || err != nil || !(got.Input.Std[0] == want || heatmap && want == 255 && got.Input.Std[0] == 58.395) {
+				t.Errorf("%s%v: drafted %v, std %v, error %v", kind, c.in, ok, got.Input.Std, err)
+			}
+			if want == 1 && got.Input.Mean[0] != 0 {
+				t.Errorf("%s%v: mean %v", kind, c.in, got.Input.Mean)
+			}
+		}
+	}
 }

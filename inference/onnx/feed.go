@@ -2,8 +2,11 @@ package onnx
 
 import (
 	"fmt"
+	"math"
 
 	ort "github.com/yalue/onnxruntime_go"
+
+	"github.com/motionmill/motionmill/inference/models"
 )
 
 // feed is the input tensor of a runner and the floats that a picture is
@@ -62,4 +65,28 @@ func wholeNumbers[T int32 | uint8](from []float32, to []T) {
 	for i, v := range from[:len(to)] {
 		to[i] = T(int32(v + 1.0/1024))
 	}
+}
+
+// IsWhole tells whether a type of input drops fractions.
+func IsWhole(kind string) bool { return kind == "int32" || kind == "uint8" }
+
+// leastRange is how far apart black and white must lie for whole numbers to show a picture.
+const leastRange = 64
+
+// oddRange says what is wrong with the values that a manifest brings a picture to, given
+// that the graph takes them as a type; empty when nothing is.
+func oddRange(in models.Input, kind string) string {
+	if !IsWhole(kind) {
+		return ""
+	}
+	for c, mean := range in.Mean {
+		black, white := (0-mean)/in.Std[c], (255-mean)/in.Std[c]
+		if math.Abs(white-black) < leastRange {
+			return fmt.Sprintf("mean and std bring a picture to values from %.3g to %.3g, and the graph takes whole numbers (%s), of which hardly any lie there: it likely wants those of 0 to 255 as they are", black, white, kind)
+		}
+		if kind == "uint8" && (min(black, white) < -1 || max(black, white) > 256) {
+			return fmt.Sprintf("mean and std bring a picture to values from %.3g to %.3g, and the graph takes those from 0 to 255 (%s)", black, white, kind)
+		}
+	}
+	return ""
 }

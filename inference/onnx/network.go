@@ -86,6 +86,9 @@ func CheckInput(m models.Model, inputs []TensorInfo) error {
 	if in.Type != m.Input.Type {
 		return m.Mismatch("the graph's input is of %s, the manifest says %s", in.Type, m.Input.Type)
 	}
+	if finding := oddRange(m.Input, in.Type); finding != "" {
+		return m.Mismatch("%s", finding)
+	}
 	want := m.Input.Shape()
 	if finding := oddInput(in.Shape, want); finding != "" {
 		return m.Mismatch("%s", finding)
@@ -104,6 +107,9 @@ func oddInput(graph, picture []int64) string {
 	}
 	if len(graph) != len(picture) {
 		return ""
+	}
+	if len(graph) == 4 && graph[0] > 1 {
+		return fmt.Sprintf("the graph's input is %v, of %d pictures at once, and this version feeds one where the number is fixed: export it for one, or with an open first axis", graph, graph[0])
 	}
 	channels := slices.Index(picture, 3)
 	if n := graph[channels]; (n == 1 || n == 2 || n == 4) && picture[channels] == 3 {

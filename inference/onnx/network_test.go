@@ -23,6 +23,7 @@ func TestGraphMustBeWhatTheManifestSays(t *testing.T) {
 		{"type that cannot be fed", []onnx.TensorInfo{{Name: "in", Type: "float64", Shape: []int64{1, 3, 8, 8}}}, "feeds float32, float16, int32, uint8"},
 		{"other layout", []onnx.TensorInfo{{Name: "in", Type: "float32", Shape: []int64{1, 8, 8, 3}}}, "[1 8 8 3]"},
 		{"other size", []onnx.TensorInfo{{Name: "in", Type: "float32", Shape: []int64{1, 3, 8, 16}}}, "[1 3 8 16]"},
+		{"several pictures", []onnx.TensorInfo{{Name: "in", Type: "float32", Shape: []int64{4, 3, 8, 8}}}, "4 pictures at once"},
 		{"other rank", []onnx.TensorInfo{{Name: "in", Type: "float32", Shape: []int64{3, 8, 8}}}, "[3 8 8]"},
 		{"two inputs", []onnx.TensorInfo{{Name: "in", Type: "float32", Shape: nil}, {Name: "more", Type: "float32", Shape: nil}}, "2 inputs"},
 	} {
@@ -38,6 +39,26 @@ func TestGraphMustBeWhatTheManifestSays(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// TestWholeNumbersShowAPicture wants values that whole numbers cannot hold to be refused: a
+// model that sees nothing but zeros runs, and finds nobody.
+func TestWholeNumbersShowAPicture(t *testing.T) {
+	for _, c := range []struct{ values, graph, says string }{
+		{"std: [255, 255, 255]", "float32", ""}, {"std: [255, 255, 255]", "uint8", "from 0 to 1"}, {"std: [255, 255, 255]", "int32", "whole numbers"},
+		{"mean: [127.5, 127.5, 127.5], std: [127.5, 127.5, 127.5]", "uint8", "from -1 to 1"},
+		{"mean: [128, 128, 128]", "uint8", "from 0 to 255 (uint8)"}, {"mean: [128, 128, 128]", "int32", ""},
+		{"pad: 114", "uint8", ""}, {"std: [2, 2, 2]", "uint8", ""}, {"mean: [255, 255, 255], std: [-1, -1, -1]", "uint8", ""},
+	} {
+		m := inferencetest.ModelOf(t, inferencetest.ManifestOf("m", "matte", "matte", strings.Replace(inferencetest.MatteInput, "fit:", c.values+", fit:", 1)))
+		_, err := onnx.NewNetwork(m, onnx.ProviderCPU, &inferencetest.FakeSession{Inputs: []onnx.TensorInfo{{Name: "in", Type: c.graph, Shape: []int64{1, 3, 8, 8}}}})
+		switch {
+		case c.says == "" && err != nil:
+			t.Errorf("%s of %s: %v", c.values, c.graph, err)
+		case c.says != "" && (job.KindOf(err) != job.ModelMissing || !strings.Contains(err.Error(), c.says)):
+			t.Errorf("%s of %s: got %v", c.values, c.graph, err)
+		}
 	}
 }
 
