@@ -111,7 +111,8 @@ func (d *rtmdet) readRows(boxes, labels onnx.Tensor, found []candidate) ([]candi
 }
 
 // readHead reads the maps. After MMDetection, models/dense_heads/rtmdet_head.py: the score is
-// the sigmoid of the logit, and a cell's point its upper left corner.
+// the sigmoid of the logit, and a cell's point its upper left corner. Each class is by itself: a
+// cell may be of several.
 func (d *rtmdet) readHead(out []onnx.Tensor, w *worktop) ([]candidate, error) {
 	w.shapes = w.shapes[:0]
 	for _, t := range out {
@@ -127,7 +128,7 @@ func (d *rtmdet) readHead(out []onnx.Tensor, w *worktop) ([]candidate, error) {
 		cells := across * (d.fill.Height / stride)
 		logits, ways := out[i].Data, out[i+len(strides)].Data
 		for at, logit := range logits[d.person*cells : (d.person+1)*cells] {
-			if logit < least || !d.winner(logits, cells, at, logit) {
+			if logit < least {
 				continue
 			}
 			x, y := float64(at%across*stride), float64(at/across*stride)
@@ -137,14 +138,4 @@ func (d *rtmdet) readHead(out []onnx.Tensor, w *worktop) ([]candidate, error) {
 		}
 	}
 	return suppress(found, d.maxIoU), nil
-}
-
-// winner tells whether no class has a higher logit in a cell than a person.
-func (d *rtmdet) winner(logits []float32, cells, at int, logit float32) bool {
-	for c := range d.network.Model.Classes {
-		if logits[c*cells+at] > logit {
-			return false
-		}
-	}
-	return true
 }

@@ -1,6 +1,7 @@
 package family
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -176,5 +177,40 @@ func TestRTMDetRefusesAndFindsNobody(t *testing.T) {
 		if !c.ok {
 			inferencetest.WantKind(t, err, job.ModelMissing)
 		}
+	}
+}
+
+// TestRTMDetHeadTakesEachClassByItself wants a person to be found where a cat is likelier, as
+// exports with the suppression of doubles inside find one (MMDetection, filter_scores_and_topk).
+func TestRTMDetHeadTakesEachClassByItself(t *testing.T) {
+	m := inferencetest.ModelOf(t, inferencetest.ManifestOf("d", "detect", "rtmdet",
+		"input: {name: in, width: 64, height: 64, fit: letterbox-topleft, pad: 114}\nclasses: [person, cat]\n"))
+	s := &inferencetest.FakeSession{}
+	var out []onnx.Tensor
+	for i := range 6 {
+		channels, side := int64(2), int64(8>>(i%3))
+		if i >= 3 {
+			channels = 4
+		}
+		o := onnx.Tensor{Name: inferencetest.Itoa(i), Shape: []int64{1, channels, side, side}, Data: make([]float32, channels*side*side)}
+		for at := range o.Data {
+			o.Data[at] = -10
+			if i >= 3 {
+				o.Data[at] = 4
+			}
+		}
+		s.Outputs = append(s.Outputs, onnx.TensorInfo{Name: o.Name, Type: "float32", Shape: o.Shape})
+		out = append(out, o)
+	}
+	out[0].Data[3*8+2], out[0].Data[64+3*8+2] = 1, 2 // a person and a cat at (16, 24)
+	s.Respond = func([]float32) ([]onnx.Tensor, error) { return out, nil }
+	d, err := newRTMDet(inferencetest.FakeNetwork(t, m, s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := d.Detect(inferencetest.Noise(64, 64))
+	want := []picture.Detection{{Box: picture.Rect{X: 12, Y: 20, W: 8, H: 8}, Score: 1 / (1 + math.Exp(-1))}}
+	if diff := cmp.Diff(want, got, aboutEqual); err != nil || diff != "" {
+		t.Error(err, diff)
 	}
 }

@@ -97,8 +97,8 @@ func (d *yolox) Detect(pic picture.Picture) ([]picture.Detection, error) {
 	return found, err
 }
 
-// decodeGrid reads the raw grid, row by row in the order of strides. After
-// Megvii's YOLOX, yolox/utils/demo_utils.py.
+// decodeGrid reads the raw grid, row by row in the order of strides. A cell is of
+// the class with the highest score. After Megvii's YOLOX, yolox/utils/demo_utils.py.
 func (d *yolox) decodeGrid(data []float32, columns int) []picture.Detection {
 	var found []picture.Detection
 	row := 0
@@ -109,7 +109,7 @@ func (d *yolox) decodeGrid(data []float32, columns int) []picture.Detection {
 				cell := data[row*columns : (row+1)*columns]
 				row++
 				score := float64(cell[4]) * float64(cell[5+d.person])
-				if score < d.minScore {
+				if score < d.minScore || slices.Max(cell[5:]) > cell[5+d.person] {
 					continue
 				}
 				s := float64(stride)

@@ -46,6 +46,8 @@ func TestYOLOXDecodesTheRawGrid(t *testing.T) {
 		70: {1.2, 0.5, log2, 0, 0.9, 0.5, 0},
 		// Stride 32, row 1, column 0 (80 + 2): centre (0.5·32, 1.5·32), 32 by 32.
 		82: {0.5, 0.5, 0, 0, 0.5, 1, 0},
+		// As sure as others, and surer of a cat.
+		12: {0.5, 0.5, 0, 0, 0.9, 0.5, 0.6},
 		// Too uncertain.
 		83: {0.5, 0.5, 0, 0, 0.5, 0.5, 0},
 	})
