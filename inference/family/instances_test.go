@@ -43,6 +43,20 @@ func segOf(tb testing.TB, places ...[7]float32) (*yoloSeg, error) {
 	}))
 }
 
+// TestYOLOSegLeavesOutWhoIsOutside takes boxes on each side of the input, which weights that are
+// bad may give.
+func TestYOLOSegLeavesOutWhoIsOutside(t *testing.T) {
+	for _, at := range [][2]float32{{30, 8}, {-30, 8}, {8, 30}, {8, -30}, {30, 30}, {1e20, 8}} {
+		s, err := segOf(t, [7]float32{at[0], at[1], 4, 16, 0.9, 2, 0})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := cutOut(t, s, inferencetest.Noise(32, 16)); slices.Max(got) > 0 {
+			t.Errorf("somebody about %v shows", at)
+		}
+	}
+}
+
 func TestYOLOSegJoinsPeople(t *testing.T) {
 	// One person is the left half of a box that fills the upper half, the other the
 	// lower half of one in the right lower quarter. A picture of 32 by 16 leaves the upper and lower quarter empty.

@@ -97,9 +97,12 @@ func (s *yoloSeg) mask(c candidate, out []onnx.Tensor, w *worktop) (g grid, coun
 	left, top := int(math.Ceil(c.Box.X*x)), int(math.Ceil(c.Box.Y*y))
 	right, bottom := int(math.Ceil((c.Box.X+c.Box.W)*x)), int(math.Ceil((c.Box.Y+c.Box.H)*y))
 	count = span{left, top, right, bottom}.and(span{0, 0, g.w, g.h})
+	if count.empty() { // The box lies outside of the input.
+		return g, count, nil
+	}
 	values, step := s.reader.furtherOf(c, out[s.reader.boxes])
 	for y := count.y0; y < count.y1; y++ {
-		row := g.data[y*g.w+count.x0 : y*g.w+max(count.x0, count.x1)]
+		row := g.data[y*g.w+count.x0 : y*g.w+count.x1]
 		clear(row)
 		for k := range s.prototypes {
 			v := values[k*step]
