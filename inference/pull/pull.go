@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -126,6 +127,8 @@ type pull struct {
 	Config
 	offer Offer
 	want  string // the SHA-256 of the model's file; empty where it is not known
+	// unpinned tells that the manifest is there, and says nothing of the file.
+	unpinned bool
 }
 
 func (p *pull) fail(finding, remedy string, err error) error {
@@ -141,6 +144,10 @@ func (p *pull) installed(at Pulled) (bool, error) {
 	}
 	if err != nil {
 		return false, p.fail("its manifest cannot be read", "", err)
+	}
+	if !p.offer.Known && bytes.Equal(text, p.offer.text) {
+		p.unpinned = true // The offer is that very file, which waits for its hash.
+		return false, nil
 	}
 	m, err := models.ParseManifest(text)
 	if err != nil || m.Name != p.offer.Name || m.File != p.offer.File {
@@ -199,14 +206,14 @@ func (p *pull) install(ctx context.Context, part string, at Pulled) (hash string
 
 // sparesOthers refuses to replace a file that lies there without our manifest.
 func (p *pull) sparesOthers(at Pulled, hash string) error {
-	if _, err := os.Stat(at.Manifest); err == nil {
+	if _, err := os.Stat(at.Manifest); err == nil && !p.unpinned {
 		return nil
 	}
 	there, err := hashOf(at.Path)
 	if errors.Is(err, os.ErrNotExist) || err == nil && there == hash {
 		return nil
 	}
-	return p.fail(at.Path+" is there, has no manifest, and is another file", "Move it away", err)
+	return p.fail(at.Path+" is there, no manifest says that it may be replaced, and it is another file", "Move it away", err)
 }
 
 // removeAll removes files that may be there.
