@@ -207,7 +207,8 @@ func OneOf(field, value string, allowed ...string) error {
 	if slices.Contains(allowed, value) {
 		return nil
 	}
-	return WrongField(field, "is %q, want one of %s", value, strings.Join(allowed, ", "))
+	named := slices.DeleteFunc(slices.Clone(allowed), func(a string) bool { return a == "" })
+	return WrongField(field, "is %q, want one of %s", value, strings.Join(named, ", "))
 }
 
 // Number returns the option of a name, or fallback where there is none.

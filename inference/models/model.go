@@ -138,8 +138,13 @@ func (m Model) BadManifest(err error) error {
 // BadAnswer makes of what went wrong in a trial of the model that it is to blame.
 func (m Model) BadAnswer(err error) error {
 	var typed *job.Error
-	if errors.As(err, &typed) && typed.Kind != job.Internal {
-		return err
+	if errors.As(err, &typed) {
+		if typed.Kind != job.Internal {
+			return err
+		}
+		bare := *typed
+		bare.Remedy = "" // What follows says it.
+		err = &bare
 	}
 	return job.Fail(job.ModelMissing, "try model "+m.Name, m.Path, "it fails on a drawn picture", "Choose another model, export it anew, or try --provider cpu", err)
 }
