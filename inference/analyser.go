@@ -206,6 +206,11 @@ func (a *Analyser) CanFollow(people string) error {
 		return job.Fail(job.Unsupported, op, "people: "+people, "there is no such choice",
 			"Write people: "+track.PeopleLargest+", "+track.PeopleCentre+" or "+track.PeopleAll+" in the profile", nil)
 	}
+	if _, alone := a.pose.(family.Follower); alone {
+		return job.Fail(job.ModelMissing, op, "people: "+people,
+			fmt.Sprintf("the pose model %s looks for one person by itself, and no detector is used with it", a.choice.Pose.Name),
+			"Choose another pose model (--model pose=NAME; motionmill models list), or write people: "+track.PeopleLargest+" in the profile", nil)
+	}
 	if a.choice.Pose != nil && !a.FindsPeople() {
 		return job.Fail(job.ModelMissing, op, "people: "+people,
 			fmt.Sprintf("the pose model %s finds one person, and there is no detector that tells people apart", a.choice.Pose.Name),

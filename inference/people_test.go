@@ -3,6 +3,7 @@ package inference
 import (
 	"bytes"
 	"math"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/inference/track"
+	"github.com/motionmill/motionmill/job"
 )
 
 // crowd is a stage whose model finds everyone by itself: the stage's person
@@ -108,6 +110,23 @@ func (g *guided) Estimate(pic picture.Picture, box picture.Rect, points []pictur
 func (g *guided) Next(points []picture.Keypoint, _, _ int) picture.Rect {
 	o, _ := track.Observe(points, 0, 80, 80)
 	return o.Box.Grow(0.25)
+}
+
+// TestModelThatFollowsByItselfFollowsOne wants nobody to be told to install a detector, which
+// would not be used.
+func TestModelThatFollowsByItselfFollowsOne(t *testing.T) {
+	g := &guided{stage: &stage{person: standing}}
+	a := g.stage.analyser(true, false)
+	a.pose = g
+	for _, people := range []string{track.PeopleAll, track.PeopleCentre} {
+		typed := inferencetest.WantKind(t, a.CanFollow(people), job.ModelMissing)
+		if !strings.Contains(typed.Finding, "no detector is used with it") || strings.Contains(typed.Remedy, "Install a detector") {
+			t.Errorf("%s: %v", people, typed)
+		}
+	}
+	if err := a.CanFollow(track.PeopleLargest); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestModelThatFollowsByItself(t *testing.T) {
