@@ -105,8 +105,31 @@ func ParseManifest(data []byte) (Manifest, error) {
 	if m.Schema != ManifestSchema {
 		return m, WrongField("schema", "is %q, want %q", m.Schema, ManifestSchema)
 	}
+	if err := checkWhole(data); err != nil {
+		return m, err
+	}
 	m.setDefaults()
 	return m, m.check()
+}
+
+// checkWhole refuses fractions where whole numbers are meant: the decoder drops them.
+func checkWhole(data []byte) error {
+	var said struct {
+		Rank  any
+		Input struct{ Width, Height any }
+	}
+	if err := yaml.Unmarshal(data, &said); err != nil {
+		return fmt.Errorf("read manifest: %w", err)
+	}
+	for _, is := range []struct {
+		field string
+		value any
+	}{{"rank", said.Rank}, {"input.width", said.Input.Width}, {"input.height", said.Input.Height}} {
+		if v, ok := is.value.(float64); ok && v != math.Trunc(v) {
+			return WrongField(is.field, "%v is not a whole number", v)
+		}
+	}
+	return nil
 }
 
 func (m *Manifest) setDefaults() {

@@ -53,6 +53,8 @@ func TestParseManifestNamesTheWrongField(t *testing.T) {
 		{"std of no number", "fit: affine", "fit: affine, std: [1, .nan, 1]", "field input.std"},
 		{"std of infinity", "fit: affine", "fit: affine, std: [1, .inf, 1]", "field input.std"},
 		{"mean of infinity", "fit: affine", "fit: affine, mean: [1, -.inf, 1]", "field input.mean"},
+		{"half a px", "width: 48", "width: 48.5", "field input.width: 48.5 is not a whole number"},
+		{"half a rank", "licence:", "rank: 55.5\nlicence:", "field rank: 55.5 is not a whole number"},
 		{"a name twice", "coco17", "[a, b, a, c]", "point 2 is named \"a\""},
 		{"a name of nothing", "coco17", "{names: [a, '']}", "point 1 is named \"\""},
 		{"two manifests", "options:", "---\noptions:", "one manifest"},
