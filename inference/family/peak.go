@@ -30,13 +30,14 @@ func (g grid) peak(decode string) (x, y, score float64) {
 }
 
 // quarterOffset moves by a quarter of a cell towards the higher neighbour on
-// each axis that has both. After MMPose, codecs/msra_heatmap.py.
+// each axis, but at the edges: the first two cells and the last. After MMPose's
+// refine_keypoints.
 func (g grid) quarterOffset(x, y int) (dx, dy float64) {
 	i := y*g.w + x
-	if x >= 1 && x <= g.w-2 {
+	if x >= 2 && x <= g.w-2 {
 		dx = quarter(g.data[i+1] - g.data[i-1])
 	}
-	if y >= 1 && y <= g.h-2 {
+	if y >= 2 && y <= g.h-2 {
 		dy = quarter(g.data[i+g.w] - g.data[i-g.w])
 	}
 	return dx, dy

@@ -186,17 +186,17 @@ func (g *Model) BytesPerRun() int64 {
 // with a state has to be run in order.
 func (g *Model) Run(from Material) ([]onnx.Array, error) {
 	inputs := make([]onnx.Array, len(g.sources))
-	made := map[string]onnx.Array{}
+	made := map[string]fed{}
 	for pass := range 2 { // What tells of another input comes after it.
 		for i, s := range g.sources {
 			if follows := s.from.From == fromLength || s.from.From == fromMask; follows != (pass == 1) {
 				continue
 			}
-			array, err := g.feed(s, from, made)
+			input, err := g.feed(s, from, made)
 			if err != nil {
 				return nil, err
 			}
-			inputs[i], made[s.info.Name] = array, array
+			inputs[i], made[s.info.Name] = input.Array, input
 		}
 	}
 	outputs, err := g.network.Call(inputs)
@@ -206,44 +206,62 @@ func (g *Model) Run(from Material) ([]onnx.Array, error) {
 	return outputs, err
 }
 
+// fed is an input. Only the first used places of its last dimension are what there
+// was: padding and silence come behind.
+type fed struct {
+	onnx.Array
+	used int64
+}
+
 // feed makes one input.
-func (g *Model) feed(s source, from Material, made map[string]onnx.Array) (onnx.Array, error) {
-	out := onnx.Array{Name: s.info.Name}
-	var err error
+func (g *Model) feed(s source, from Material, made map[string]fed) (in fed, err error) {
+	in.Name = s.info.Name
 	switch s.from.From {
 	case fromFrame:
 		pic := from.Still
 		if err := pic.Check(); err != nil {
-			return out, err
+			return in, err
 		}
-		in := g.network.Model.Input
-		g.fill.Fill(g.picture, pic, fit.Place(in, pic), &g.scratch)
-		out.Shape = in.Shape()
-		out.Data, err = convert(g.picture, s.info.Type)
+		input := g.network.Model.Input
+		g.fill.Fill(g.picture, pic, fit.Place(input, pic), &g.scratch)
+		in.Shape = input.Shape()
+		in.Data, err = convert(g.picture, s.info.Type)
 	case fromAudio:
-		out.Shape, out.Data = soundArray(s.info.Shape, *g.needs.Sound, from.Samples)
-		out.Data, err = convert(out.Data.([]float32), s.info.Type)
+		need := *g.needs.Sound
+		shape, samples := soundArray(s.info.Shape, need, from.Samples)
+		in.Shape, in.used = shape, min(shape[len(shape)-1], int64(len(from.Samples)/need.Channels))
+		in.Data, err = convert(samples, s.info.Type)
 	case fromText:
 		return s.text(g.network.Model, from.Text)
 	case fromValue:
-		out.Shape = s.valueShape()
-		out.Data, err = convert(s.from.Value, s.info.Type)
+		in.Shape = s.valueShape()
+		in.Data, err = convert(s.from.Value, s.info.Type)
 	case fromState:
-		return g.memory.recall(s)
+		in.Array, err = g.memory.recall(s)
 	case fromLength:
-		_, length := rowsOf(made[s.from.Of])
-		out.Shape = onesLike(s.info.Shape)
-		out.Data, err = convert([]float64{float64(length)}, s.info.Type)
+		in.Shape = onesLike(s.info.Shape)
+		in.Data, err = convert([]float64{float64(made[s.from.Of].used)}, s.info.Type)
 	case fromMask:
 		of := made[s.from.Of]
-		out.Shape = of.Shape
-		n, _ := onnx.Elements(of.Shape)
-		out.Data, err = convert(slices.Repeat([]float64{1}, int(n)), s.info.Type)
+		in.Shape = of.Shape
+		in.Data, err = convert(of.mask(), s.info.Type)
 	}
 	if err != nil {
 		err = g.network.Model.Mismatch("the graph's input is %v: %v", s.info, err)
 	}
-	return out, err
+	return in, err
+}
+
+// mask is 1 where something is, and 0 behind.
+func (f fed) mask() []float64 {
+	rows, length := rowsOf(f.Array)
+	ones := make([]float64, rows*length)
+	for i := range ones {
+		if int64(i)%length < f.used {
+			ones[i] = 1
+		}
+	}
+	return ones
 }
 
 // rowsOf splits a shape into the last dimension and the product of the others.

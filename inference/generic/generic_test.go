@@ -276,6 +276,7 @@ func TestGraphThatDoesNotFitItsManifest(t *testing.T) {
 		{"fading-peak", ", of: peak", "", "options.inputs[1].of"},
 		{"fading-peak", "window: 0.2", "window: 0", "step"},
 		{"fading-peak", "step: 0.1", "step: -1", "options.inputs[0].step"},
+		{"fading-peak", "window: 0.2", "window: 0.0001", "options.inputs[0].window"},
 		{"mean-colour", "width: 32", "width: 31", "[1 3 24 31]"},
 		{"mean-colour", "fit: stretch", "fit: stretch, type: float16", "float16"},
 	} {
@@ -337,8 +338,11 @@ func TestTextAsNumbers(t *testing.T) {
 	}
 	s := source{info: onnx.TensorInfo{Name: "ids", Type: "int32", Shape: []int64{1, 4}}, from: genericInput{Vocabulary: vocabulary, Pad: 8, Lower: true}}
 	got, err := s.text(models.Model{}, "AB")
-	if diff := cmp.Diff(onnx.Array{Name: "ids", Shape: []int64{1, 4}, Data: []int32{5, 6, 8, 8}}, got); diff != "" || err != nil {
+	if diff := cmp.Diff(onnx.Array{Name: "ids", Shape: []int64{1, 4}, Data: []int32{5, 6, 8, 8}}, got.Array); diff != "" || err != nil {
 		t.Error(diff, err)
+	}
+	if diff := cmp.Diff([]float64{1, 1, 0, 0}, got.mask()); diff != "" || got.used != 2 {
+		t.Errorf("%d numbers are the text's: %s", got.used, diff)
 	}
 	_, err = s.text(models.Model{}, "ababa")
 	inferencetest.WantKind(t, err, job.OverLimit)

@@ -110,11 +110,10 @@ func (in genericInput) check(field string, all []genericInput) error {
 		if in.Rate < 1000 || in.Rate > 384_000 {
 			return models.WrongField(field+".rate", "%d is not within 1000 to 384000 Hz", in.Rate)
 		}
-		if !(in.Window >= 0 && in.Window <= 3600) {
-			return models.WrongField(field+".window", "%v is not within 0 to 3600 s", in.Window)
-		}
-		if !(in.Step >= 0 && in.Step <= 3600) {
-			return models.WrongField(field+".step", "%v is not within 0 to 3600 s", in.Step)
+		for name, seconds := range map[string]float64{"window": in.Window, "step": in.Step} {
+			if !(seconds == 0 || seconds*float64(in.Rate) >= 1 && seconds <= 3600) {
+				return models.WrongField(field+"."+name, "%v is not within a sample and 3600 s", seconds)
+			}
 		}
 		if slices.ContainsFunc(all, func(e genericInput) bool { return e.From == fromAudio && e.Name != in.Name }) {
 			return models.WrongField(field+".from", "two inputs take audio")
@@ -254,8 +253,8 @@ func textShape(graph []int64, n int) ([]int64, bool) {
 
 // text makes the input of a text: as it is where the graph takes strings,
 // else as numbers.
-func (s source) text(m models.Model, text string) (onnx.Array, error) {
-	out := onnx.Array{Name: s.info.Name}
+func (s source) text(m models.Model, text string) (fed, error) {
+	out := fed{Array: onnx.Array{Name: s.info.Name}, used: 1}
 	if s.from.Lower {
 		text = strings.ToLower(text)
 	}
@@ -278,6 +277,7 @@ func (s source) text(m models.Model, text string) (onnx.Array, error) {
 		return out, job.Fail(job.OverLimit, "feed model", m.Name,
 			fmt.Sprintf("its text is %d numbers long, the graph takes %d", len(numbers), room), "Shorten the text", nil)
 	}
+	out.used = int64(len(numbers))
 	for len(numbers) < room {
 		numbers = append(numbers, s.from.Pad)
 	}

@@ -124,7 +124,8 @@ func (l *Layer) stroke(a, b [3]float64, radius float64, c colour) {
 // capsule draws all pixels within radius of the segment from a to b, with an
 // edge of one pixel that fades out. opaque is the alpha, of 255.
 func (l *Layer) capsule(a, b [3]float64, radius float64, c colour, opaque uint8) {
-	ax, ay, bx, by := a[0]*l.scaleX, a[1]*l.scaleY, b[0]*l.scaleX, b[1]*l.scaleY
+	// A point's 0 is the middle of the source's first pixel, a layer's its edge.
+	ax, ay, bx, by := (a[0]+0.5)*l.scaleX, (a[1]+0.5)*l.scaleY, (b[0]+0.5)*l.scaleX, (b[1]+0.5)*l.scaleY
 	reach := radius + 1
 	x0, x1 := max(int(math.Floor(min(ax, bx)-reach)), 0), min(int(math.Ceil(max(ax, bx)+reach)), l.width-1)
 	y0, y1 := max(int(math.Floor(min(ay, by)-reach)), 0), min(int(math.Ceil(max(ay, by)+reach)), l.height-1)

@@ -14,10 +14,10 @@ func TestLayerIsAsClearAsItIsSure(t *testing.T) {
 		ends := [][3]float64{{60, 180, 0.95}, {300, 180, score}}
 		pixels := l.Draw([]inference.Person{{Keypoints: ends}})
 		pixel := func(y int) [4]byte { return [4]byte(pixels[(y*360+180)*4:]) }
-		if pixel(182) != pixel(177) {
-			t.Errorf("the rims differ: %v above, %v below", pixel(177), pixel(182))
+		if pixel(183) != pixel(177) { // A point's 0 is the middle of a pixel.
+			t.Errorf("the rims differ: %v above, %v below", pixel(177), pixel(183))
 		}
-		return pixel(180), pixel(182)
+		return pixel(180), pixel(183)
 	}
 	last := byte(255)
 	for _, score := range []float64{0.9, 0.5, 0.3} {
