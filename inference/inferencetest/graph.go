@@ -30,7 +30,7 @@ type GraphOutput struct {
 	Name  string
 	Shape []int64
 	Value float32
-	whole bool // int64
+	Kind  int // of onnx.proto; default ONNXFloat
 	// Open is a shape that only a run shows.
 	Open bool
 }
@@ -54,8 +54,11 @@ func (m *Message) Nested(field int, inner *Message) *Message { return m.text(fie
 
 // The numbers of fields and types are those of onnx.proto.
 const (
-	ONNXFloat = 1
-	onnxInt64 = 7
+	ONNXFloat  = 1
+	ONNXUint8  = 2
+	onnxInt64  = 7
+	ONNXBool   = 9
+	ONNXDouble = 11
 )
 
 // Encode gives the bytes of the file.
@@ -66,10 +69,7 @@ func (g GraphFile) Encode() []byte {
 		op = "Identity"
 	}
 	for _, o := range g.Outputs {
-		kind, made := ONNXFloat, o.Name
-		if o.whole {
-			kind = onnxInt64
-		}
+		kind, made := max(o.Kind, ONNXFloat), o.Name
 		declared := slices.Clone(o.Shape)
 		if o.Open {
 			made = "c2_" + o.Name
@@ -131,9 +131,14 @@ func (g GraphFile) constant(o GraphOutput, kind int) *Message {
 	}
 	var raw []byte
 	for range n {
-		if o.whole {
+		switch kind {
+		case onnxInt64:
 			raw = binary.LittleEndian.AppendUint64(raw, uint64(o.Value))
-		} else {
+		case ONNXDouble:
+			raw = binary.LittleEndian.AppendUint64(raw, math.Float64bits(float64(o.Value)))
+		case ONNXUint8, ONNXBool:
+			raw = append(raw, byte(o.Value))
+		default:
 			raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(o.Value))
 		}
 	}

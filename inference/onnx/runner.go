@@ -113,6 +113,14 @@ func readValue(name string, value ort.Value) (Tensor, error) {
 		t.Data = toFloats(v.GetData())
 	case *ort.Tensor[int32]:
 		t.Data = toFloats(v.GetData())
+	case *ort.Tensor[float64]:
+		t.Data = toFloats(v.GetData())
+	case *ort.Tensor[uint8]:
+		t.Data = toFloats(v.GetData())
+	case *ort.Tensor[bool]:
+		for _, yes := range v.GetData() {
+			t.Data = append(t.Data, map[bool]float32{true: 1}[yes])
+		}
 	case *ort.Scalar[float32]:
 		t.Data = []float32{v.GetData()}
 	case *ort.Scalar[int64]:
@@ -125,7 +133,7 @@ func readValue(name string, value ort.Value) (Tensor, error) {
 	return t, nil
 }
 
-func toFloats[T int32 | int64](values []T) []float32 {
+func toFloats[T int32 | int64 | uint8 | float64](values []T) []float32 {
 	floats := make([]float32, len(values))
 	for i, v := range values {
 		floats[i] = float32(v)

@@ -51,3 +51,30 @@ func TestScalarBesideTensors(t *testing.T) {
 		same("a call", got)
 	}
 }
+
+// TestOutputsOfOtherTypes reads numbers of any type, so that an output that a
+// family has no use for is in nobody's way.
+func TestOutputsOfOtherTypes(t *testing.T) {
+	file := inferencetest.GraphFile{IR: 8, Opset: 13, Input: []int64{1, 3, 8, 8}, Outputs: []inferencetest.GraphOutput{
+		{Name: "double", Shape: []int64{1, 2}, Value: 0.25, Kind: inferencetest.ONNXDouble}, {Name: "bytes", Shape: []int64{2}, Value: 200, Kind: inferencetest.ONNXUint8},
+		{Name: "flags", Shape: []int64{2}, Value: 1, Kind: inferencetest.ONNXBool},
+	}}
+	m := inferencetest.ModelFile(t, file.Encode(), "matte", "matte", "input: {name: in, width: 8, height: 8, fit: stretch}\n")
+	n, err := inferencetest.OpenRuntime(t).Network(m, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = n.Use(func(*onnx.Lane) {}, func(out []onnx.Tensor) error {
+		want := []onnx.Tensor{
+			{Name: "double", Shape: []int64{1, 2}, Data: []float32{0.25, 0.25}}, {Name: "bytes", Shape: []int64{2}, Data: []float32{200, 200}},
+			{Name: "flags", Shape: []int64{2}, Data: []float32{1, 1}},
+		}
+		if diff := cmp.Diff(want, out); diff != "" {
+			t.Error(diff)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

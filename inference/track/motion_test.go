@@ -131,7 +131,7 @@ func TestAdvance(t *testing.T) {
 		{"one more", known(true, 1), []Observation{here, sought(far)}, 1.1, []int{1}, []int{1, 2}},
 	} {
 		for _, g := range []Following{
-			{Limit: 1, Likeness: byMotion, Pair: Pair}, {Limit: mostPeople, Likeness: byMotion, Pair: Pair},
+			{Limit: 1, Likeness: byMotion, Pair: Pair}, {Limit: MostPeople, Likeness: byMotion, Pair: Pair},
 		} {
 			want := c.one
 			if g.Limit > 1 {
@@ -153,7 +153,7 @@ func TestAdvance(t *testing.T) {
 }
 
 func TestWhoIsGoneIsForgotten(t *testing.T) {
-	g := Following{Limit: mostPeople, Likeness: byMotion, Pair: Pair}
+	g := Following{Limit: MostPeople, Likeness: byMotion, Pair: Pair}
 	o := seenAt(20, 20)
 	o.Sought = true
 	s, _ := Scene{}.Advance(g, []Observation{o}, 0)

@@ -30,8 +30,8 @@ func DetectEvery(people string) int {
 	return detectEvery
 }
 
-// mostPeople is how many are followed at once when all are.
-const mostPeople = 20
+// MostPeople is how many are followed at once when all are.
+const MostPeople = 20
 
 // Following is how people are followed through a video.
 type Following struct {
@@ -53,7 +53,7 @@ func NewFollowing(people string, detectEvery, w, h int) Following {
 		Likeness: byMotion, Pair: Pair,
 	}
 	if people == PeopleAll {
-		f.Limit = mostPeople
+		f.Limit = MostPeople
 	}
 	return f
 }

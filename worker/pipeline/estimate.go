@@ -3,6 +3,7 @@ package pipeline
 import (
 	"math"
 
+	"github.com/motionmill/motionmill/inference/track"
 	"github.com/motionmill/motionmill/media"
 )
 
@@ -27,7 +28,7 @@ type appetite struct {
 	// noise, which no codec shrinks; measured were 0.21, 0.11 and 0.40.
 	grain float64
 	// frame is in bytes a frame; measured were 410 in a pose track of one person
-	// of 17 keypoints, and this allows for five.
+	// of 17 keypoints, and this allows for five of them, or one of 85.
 	frame float64
 }
 
@@ -75,6 +76,9 @@ func estimateOutputs(info media.Info, profile Profile) int64 {
 	needed := 0.0
 	for _, output := range profile.Outputs {
 		a := appetites[output]
+		if profile.People == track.PeopleAll {
+			a.frame *= float64(track.MostPeople) / 5
+		}
 		width, height := media.VideoSize(info)
 		if output == Silhouette {
 			width, height = media.SilhouetteSize(info)

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/motionmill/motionmill/inference/onnx"
+	"github.com/motionmill/motionmill/inference/track"
 	"github.com/motionmill/motionmill/job"
 	"github.com/motionmill/motionmill/media"
 )
@@ -66,6 +67,16 @@ func TestTheGuessOfALargeSource(t *testing.T) {
 	}
 	if least, most := guessOutputs(0, profiles["trainer"]); least != 0 || most != headers {
 		t.Errorf("nothing is guessed to give %d to %d", least, most)
+	}
+}
+
+// TestTheEstimateCountsEverybody wants room for the tracks of all people where a profile follows them.
+func TestTheEstimateCountsEverybody(t *testing.T) {
+	info := media.Info{Width: 640, Height: 360, FrameRate: 30, Frames: 1000, Duration: 1000.0 / 30}
+	one, all := Profile{Outputs: []Output{Pose}}, Profile{Outputs: []Output{Pose}}
+	all.People = track.PeopleAll
+	if few, many := estimateOutputs(info, one), estimateOutputs(info, all); many-few < 5_000*info.Frames {
+		t.Errorf("%s for one, %s for all", size(few), size(many))
 	}
 }
 
