@@ -6,7 +6,7 @@ OAPI_CODEGEN  := v2.8.2
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/motionmill
 tools := $(cache)/tools/$(GOLANGCI_LINT)-$(GOVULNCHECK)
 
-.PHONY: help demo test crash mutants soak load memory model cost matrix hostile fuzz openapi lint bench bench-pose bench-queue build setup clean
+.PHONY: help demo test crash mutants soak load memory model cost matrix accuracy hostile fuzz openapi lint bench bench-pose bench-queue build setup clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,11 @@ fuzz: ## let every fuzz target look for a minute (FUZZTIME=)
 matrix: ## send files of every kind through everything that is made of a video, some minutes; writes a table of docs/media.md
 	@scripts/setup.sh run
 	MOTIONMILL_MATRIX=1 MOTIONMILL_MATRIX_TABLE=$(CURDIR)/docs/media.md go test -count=1 -timeout 60m -run '^TestMatrix' ./media
+
+accuracy: ## compare every family of models with a second reading, and the models with the truth; writes two tables of docs/models.md
+	@scripts/setup.sh run
+	MOTIONMILL_ACCURACY_TABLE=$(CURDIR)/docs/models.md go test -count=1 -v -run '^TestGolden$$' ./inference/family
+	MOTIONMILL_ACCURACY_TABLE=$(CURDIR)/docs/models.md go test -count=1 -v -timeout 20m -run '^TestRealModelsMeetTheReadings$$' ./cmd/motionmill
 
 cost: ## reckon what requests and a minute of video cost; writes docs/cost.md
 	MOTIONMILL_COST_TABLE=$(CURDIR)/docs/cost.md go test -count=1 -v -run '^TestCostTable$$' ./bench

@@ -41,51 +41,6 @@ func sharedTestdata(t *testing.T, file ...string) string {
 	return root
 }
 
-// TestRealModelsMeetTheReadings measures the models of the test data on the one
-// of its annotated pictures that is there. The readings are means over
-// four pictures, of the reference implementations.
-func TestRealModelsMeetTheReadings(t *testing.T) {
-	needParts(t)
-	root := sharedTestdata(t, "groundtruth", "000000000785.jpg")
-	dir, models := filepath.Join(root, "groundtruth"), filepath.Join(root, "models")
-	for _, c := range []struct {
-		model   string
-		reading float64 // similarity or IoU
-		args    []string
-		boxes   string
-	}{
-		{"tinypose-256x192", 0.871, nil, "truth"},
-		{"tinypose-256x192", 0.871, []string{"--model", "detect=yolox-nano"}, "detector"},
-		{"tinypose-simcc-256x192", 0.859, nil, "truth"},
-		{"movenet-lightning", 0.849, nil, "truth"},
-		{"yolov8n-pose", 0.845, nil, "model"},
-		{"selfie-256", 0.90, nil, ""},
-		// Of the following there is no reading: what is here keeps them from getting worse.
-		{"yolox-nano", 0.85, nil, ""},
-		{"rtmdet-nano-person", 0.85, nil, ""},
-		{"yolov8n-seg-320", 0.84, nil, ""},
-		{"maskrcnn-torchvision-surrogate", 0.84, nil, ""},
-		{"maskrcnn-zoo-surrogate", 0.82, nil, ""},
-	} {
-		t.Run(strings.Join(append([]string{c.model}, c.args...), " "), func(t *testing.T) {
-			e := evaluated(t, append([]string{c.model, "--coco", dir, "--models-dir", models}, c.args...)...)
-			if e.Pictures != 1 || e.Missing != 3 || e.People != 1 || e.Found != 1 || e.Boxes != c.boxes {
-				t.Fatalf("it says %+v", e)
-			}
-			got := e.Sizes[len(e.Sizes)-1].Similarity
-			t.Logf("similarity %.3f, reading %.3f, AP %.2f", got, c.reading, e.Scores.AP)
-			if got < c.reading || e.Scores.AP75 != 1 || e.Scores.APLarge != e.Scores.AP || e.Scores.APMedium != -1 {
-				t.Errorf("the similarity is %.3f, the reading %.3f; %+v", got, c.reading, e.Scores)
-			}
-			for _, p := range e.Points {
-				if p.Labelled != 1 || p.Found != 1 || p.Mean > 30 || p.Median != p.Mean {
-					t.Errorf("%+v", p)
-				}
-			}
-		})
-	}
-}
-
 // demoSet makes a folder of COCO's layout of pictures of the demo video. The
 // first person's boxes and points are moved by shift px.
 func demoSet(t *testing.T, pictures int, shift float64) string {

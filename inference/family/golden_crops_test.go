@@ -8,9 +8,13 @@ import (
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
-// goldenPoses wants the points that the reference's way gives, and on the skier
-// at least a similarity to the truth.
-func goldenPoses(t *testing.T, m Poser, least float64, byTheBook func(c goldenPicture) []picture.Keypoint) {
+// crops192 is the input of MMPose's models.
+var crops192 = book{192, 256, false, 0, [3]int{0, 1, 2}, [3]float64{123.675, 116.28, 103.53}, [3]float64{58.395, 57.12, 57.375}}
+
+// goldenPoses wants the input and the points that the reference's way gives, and on the
+// skier at least a similarity to the truth.
+func goldenPoses(t *testing.T, row *measured, w *witness, m Poser, least float64, udp bool,
+	byTheBook func(area bookArea, input []float32) []picture.Keypoint) {
 	t.Helper()
 	for name, c := range goldenPictures(t) {
 		t.Run(name, func(t *testing.T) {
@@ -18,12 +22,12 @@ func goldenPoses(t *testing.T, m Poser, least float64, byTheBook func(c goldenPi
 			if err := m.Estimate(c.pic, c.box, got); err != nil {
 				t.Fatal(err)
 			}
-			samePoints(t, got, byTheBook(c))
+			area := areaByTheBook(c.box)
+			input := area.input(c.pic, udp)
+			w.wasAsked(t, row, crops192, input)
+			row.samePoints(t, got, byTheBook(area, input))
 			if name == "skier" {
-				oks := agreement(t, got)
-				if t.Logf("keypoint similarity %.3f", oks); oks < least {
-					t.Errorf("want at least %v", least)
-				}
+				row.likeTheSkier(t, got, least)
 			}
 		})
 	}
@@ -45,7 +49,6 @@ func areaByTheBook(box picture.Rect) bookArea {
 
 // input is the tensor, by get_warp_matrix or get_udp_warp_matrix.
 func (a bookArea) input(pic picture.Picture, udp bool) []float32 {
-	mean, std := [3]float64{123.675, 116.28, 103.53}, [3]float64{58.395, 57.12, 57.375}
 	input := make([]float32, 3*256*192)
 	for channel := range 3 {
 		for row := range 256 {
@@ -57,7 +60,7 @@ func (a bookArea) input(pic picture.Picture, udp bool) []float32 {
 					y = float64(row)*a.scaleH/255 + a.centreY - a.scaleH/2
 				}
 				v := inferencetest.Sample(pic, x, y, channel, true)
-				input[(channel*256+row)*192+col] = float32((v - mean[channel]) / std[channel])
+				input[(channel*256+row)*192+col] = float32((v - crops192.mean[channel]) / crops192.std[channel])
 			}
 		}
 	}

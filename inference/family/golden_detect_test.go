@@ -87,13 +87,14 @@ func newWitness(tb testing.TB, n *onnx.Network) *witness {
 }
 
 // wasAsked wants the model's input to be the reference's, to a hundredth of a grey.
-func (w *witness) wasAsked(tb testing.TB, b book, want []float32) {
+func (w *witness) wasAsked(tb testing.TB, m *measured, b book, want []float32) {
 	tb.Helper()
 	if len(w.input) != len(want) {
 		tb.Fatalf("the input has %d values, want %d", len(w.input), len(want))
 	}
 	for i, v := range want {
-		if off := math.Abs(float64(v-w.input[i])) * b.std[i/(b.w*b.h)]; off > 0.01 {
+		off := math.Abs(float64(v-w.input[i])) * b.std[i/(b.w*b.h)]
+		if m.saw(inInput, off); !(off <= 0.01) {
 			tb.Fatalf("value %d of the input is %v, want %v: %.3f greys apart", i, w.input[i], v, off)
 		}
 	}
@@ -104,7 +105,7 @@ type corners [5]float64
 
 // sameBoxes wants the same people in the same order: each side within a fifth of
 // the half pixel, and scores within the thousandth, that are allowed.
-func sameBoxes(tb testing.TB, got []picture.Detection, want []corners, pic picture.Picture) {
+func (m *measured) sameBoxes(tb testing.TB, got []picture.Detection, want []corners, pic picture.Picture) {
 	tb.Helper()
 	if len(got) != len(want) || len(got) == 0 {
 		tb.Fatalf("%d people, want %d and at least one", len(got), len(want))
@@ -115,28 +116,33 @@ func sameBoxes(tb testing.TB, got []picture.Detection, want []corners, pic pictu
 		far = math.Max(far, math.Abs(b.Y-math.Max(c[1], 0)))
 		far = math.Max(far, math.Abs(b.X+b.W-math.Min(c[2], float64(pic.Width))))
 		far = math.Max(far, math.Abs(b.Y+b.H-math.Min(c[3], float64(pic.Height))))
-		if far > 0.1 || math.Abs(got[i].Score-c[4]) > 1e-3 {
+		off := math.Abs(got[i].Score - c[4])
+		m.saw(inBoxes, far)
+		m.saw(inScores, off)
+		if !(far <= m.allowed && off <= 1e-3) {
 			tb.Errorf("person %d is %.3f, want %.3f: %.3f px apart", i, got[i], c, far)
 		}
 	}
 }
 
 // nearTruth wants the first box to lie on the skier.
-func nearTruth(tb testing.TB, found []picture.Detection) {
+func (m *measured) nearTruth(tb testing.TB, found []picture.Detection) {
 	tb.Helper()
 	_, truth := inferencetest.Skier(tb)
 	iou := picture.Overlap(found[0].Box, picture.Rect{X: truth.Box[0], Y: truth.Box[1], W: truth.Box[2], H: truth.Box[3]})
+	m.hit("box IoU", iou)
 	if tb.Logf("box IoU with the truth %.3f, score %.3f", iou, found[0].Score); iou < 0.85 {
 		tb.Error("want at least 0.85")
 	}
 }
 
-func TestRTMDetGolden(t *testing.T) {
+func rtmdetGolden(t *testing.T, s *sheet) {
 	w := newWitness(t, networkNamed(t, "rtmdet-nano-person"))
 	d, err := newRTMDet(w.Network)
 	if err != nil {
 		t.Fatal(err)
 	}
+	m := s.row("rtmdet", w.Model.Name, "NMS inside")
 	for name, c := range goldenPictures(t) {
 		t.Run(name, func(t *testing.T) {
 			got, err := d.Detect(c.pic)
@@ -144,7 +150,7 @@ func TestRTMDetGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			input, _, back := rtmdet320.fill(c.pic)
-			w.wasAsked(t, rtmdet320, input)
+			w.wasAsked(t, m, rtmdet320, input)
 			out := w.out
 			var want []corners
 			for i, label := range out[1] {
@@ -156,17 +162,17 @@ func TestRTMDetGolden(t *testing.T) {
 				right, bottom := back(float64(row[2]), float64(row[3]))
 				want = append(want, corners{left, top, right, bottom, float64(row[4])})
 			}
-			sameBoxes(t, got, want, c.pic)
+			m.sameBoxes(t, got, want, c.pic)
 			if name == "skier" {
-				nearTruth(t, got)
+				m.nearTruth(t, got)
 			}
 		})
 	}
 }
 
-// TestRTMDetHeadGolden shows what is before the suppression of doubles in the real model, and
+// rtmdetHeadGolden shows what is before the suppression of doubles in the real model, and
 // wants the same people of it as of what comes out behind.
-func TestRTMDetHeadGolden(t *testing.T) {
+func rtmdetHeadGolden(t *testing.T, s *sheet) {
 	m := networkNamed(t, "rtmdet-nano-person").Model
 	data, err := m.Load()
 	if err != nil {
@@ -191,6 +197,7 @@ func TestRTMDetHeadGolden(t *testing.T) {
 		t.Fatalf("raw %v, error %v", rows != nil && rows.raw, err)
 	}
 	_, outputs := whole.Info()
+	row := s.row("rtmdet", m.Name, "its head, beside NMS inside")
 	for name, c := range goldenPictures(t) {
 		t.Run(name, func(t *testing.T) {
 			want, err := rows.Detect(c.pic)
@@ -218,7 +225,7 @@ func TestRTMDetHeadGolden(t *testing.T) {
 			for _, p := range want {
 				there = append(there, corners{p.Box.X, p.Box.Y, p.Box.X + p.Box.W, p.Box.Y + p.Box.H, p.Score})
 			}
-			sameBoxes(t, got, there, c.pic)
+			row.sameBoxes(t, got, there, c.pic)
 			head[3].Shape = []int64{1, 4, 40, 39}
 			_, err = d.Detect(c.pic)
 			inferencetest.WantKind(t, err, job.ModelMissing)
@@ -229,12 +236,16 @@ func TestRTMDetHeadGolden(t *testing.T) {
 	}
 }
 
-// TestYOLOGolden reads the boxes of the segmentation model, whose first 84
+// yoloGolden reads the boxes of the segmentation model, whose first 84
 // channels are those of a detector, with three layouts of the same.
-func TestYOLOGolden(t *testing.T) {
+func yoloGolden(t *testing.T, sheet *sheet) {
 	n := newWitness(t, networkNamed(t, "yolov8n-seg-320"))
 	m := n.Model
 	m.Family, m.Task = "yolo", models.TaskDetect
+	rowOf := map[string]*measured{}
+	for _, layout := range []string{"raw", "end to end", "bare rows"} {
+		rowOf[layout] = sheet.row("yolo", m.Name, layout)
+	}
 	for name, c := range goldenPictures(t) {
 		t.Run(name, func(t *testing.T) {
 			s, err := newYOLOSeg(n.Network)
@@ -246,7 +257,7 @@ func TestYOLOGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			input, _, back := ultralytics320.fill(c.pic)
-			n.wasAsked(t, ultralytics320, input)
+			n.wasAsked(t, rowOf["raw"], ultralytics320, input)
 			out := n.out[0]
 			var want []corners
 			var rows []float32
@@ -275,11 +286,11 @@ func TestYOLOGolden(t *testing.T) {
 				if err != nil {
 					t.Fatal(layout, err)
 				}
-				sameBoxes(t, got, want, c.pic)
+				rowOf[layout].sameBoxes(t, got, want, c.pic)
 			}
-			sameBoxes(t, seen, want, c.pic)
+			rowOf["raw"].sameBoxes(t, seen, want, c.pic)
 			if name == "skier" {
-				nearTruth(t, seen)
+				rowOf["raw"].nearTruth(t, seen)
 			}
 		})
 	}

@@ -5,32 +5,31 @@ import (
 	"math"
 	"testing"
 
-	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
-// TestHeatmapGolden reads the real TinyPose in each of the three ways.
-func TestHeatmapGolden(t *testing.T) {
+// heatmapGolden reads the real TinyPose in each of the three ways.
+func heatmapGolden(t *testing.T, s *sheet) {
 	n := networkNamed(t, "tinypose-256x192")
+	w := newWitness(t, n)
 	for _, decode := range []string{decodeQuarter, decodeDark, decodeUDP} {
 		m := n.Model
 		m.Options = maps.Clone(m.Options)
 		m.Options["decode"] = decode
-		h, err := newHeatmap(n.As(m))
+		h, err := newHeatmap(w.As(m))
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Run(decode, func(t *testing.T) {
-			goldenPoses(t, h, 0.87, func(c goldenPicture) []picture.Keypoint { return heatmapByTheBook(t, n, c, decode) })
+			goldenPoses(t, s.row("heatmap", m.Name, decode), w, h, 0.87, decode == decodeUDP, func(area bookArea, input []float32) []picture.Keypoint {
+				return heatmapByTheBook(area, read(t, n, input)[0], decode)
+			})
 		})
 	}
 }
 
 // heatmapByTheBook is MMPose's refinement of whole maps, between its warp and its way back.
-func heatmapByTheBook(tb testing.TB, n *onnx.Network, c goldenPicture, decode string) (points []picture.Keypoint) {
-	tb.Helper()
-	area := areaByTheBook(c.box)
-	maps := read(tb, n, area.input(c.pic, decode == "udp"))[0]
+func heatmapByTheBook(area bookArea, maps []float32, decode string) (points []picture.Keypoint) {
 	for k := range 17 {
 		m := grid{maps[k*64*48 : (k+1)*64*48], 48, 64}
 		col, row := 0, 0

@@ -17,8 +17,8 @@ type byTheBook struct {
 
 // sameMatte wants the person of a matte, which is the part of the input that the
 // picture has, to overlap the reference by 0.99, and its greys to be those of
-// the reference to 1 % in the mean.
-func sameMatte(tb testing.TB, got []byte, part span, want byTheBook) {
+// the reference to 1 % in the mean, which it returns.
+func (m *measured) sameMatte(tb testing.TB, got []byte, part span, want byTheBook) (mean float64) {
 	tb.Helper()
 	both, either, off := 0, 0, 0.0
 	w, h := part.x1-part.x0, part.y1-part.y0
@@ -37,9 +37,12 @@ func sameMatte(tb testing.TB, got []byte, part span, want byTheBook) {
 	}
 	iou := float64(both) / float64(either)
 	tb.Logf("IoU %.4f of %d px, mean difference %.5f", iou, either, off)
-	if either < 1000 || iou < 0.99 || off > 0.01 {
+	m.overlapped(iou)
+	m.saw(inGreys, off*255)
+	if !(either >= 1000 && iou >= 0.99 && off <= 0.01) {
 		tb.Error("want an IoU of 0.99, a difference of at most 0.01 and a person")
 	}
+	return off
 }
 
 // cutOut is the matte of a picture.
@@ -57,7 +60,7 @@ func cutOut(tb testing.TB, m Matter, pic picture.Picture) []byte {
 }
 
 // onTheSkier wants the matte to be the annotated person.
-func onTheSkier(tb testing.TB, grey []byte, part span) {
+func (m *measured) onTheSkier(tb testing.TB, grey []byte, part span) {
 	tb.Helper()
 	_, truth := inferencetest.Skier(tb)
 	w, h := part.x1-part.x0, part.y1-part.y0
@@ -69,25 +72,27 @@ func onTheSkier(tb testing.TB, grey []byte, part span) {
 		}
 	}
 	iou := coco.Overlap(cut, there)
+	m.hit("matte IoU", iou)
 	if tb.Logf("IoU with the truth %.3f", iou); iou < 0.75 {
 		tb.Error("want at least 0.75")
 	}
 }
 
-func TestYOLOSegGolden(t *testing.T) {
+func yoloSegGolden(t *testing.T, s *sheet) {
 	w := newWitness(t, networkNamed(t, "yolov8n-seg-320"))
-	s, err := newYOLOSeg(w.Network)
+	d, err := newYOLOSeg(w.Network)
 	if err != nil {
 		t.Fatal(err)
 	}
+	m := s.row("yolo-seg", w.Model.Name, "raw")
 	for name, c := range goldenPictures(t) {
 		t.Run(name, func(t *testing.T) {
 			input, part, _ := ultralytics320.fill(c.pic)
-			got := cutOut(t, s, c.pic)
-			w.wasAsked(t, ultralytics320, input)
-			sameMatte(t, got, part, segmentsByTheBook(w.out))
+			got := cutOut(t, d, c.pic)
+			w.wasAsked(t, m, ultralytics320, input)
+			m.sameMatte(t, got, part, segmentsByTheBook(w.out))
 			if name == "skier" {
-				onTheSkier(t, got, part)
+				m.onTheSkier(t, got, part)
 			}
 		})
 	}
@@ -128,28 +133,29 @@ func enlarged(cells []float64, w, h int, x, y float64) float64 {
 	return at(i, j)*(1-fx)*(1-fy) + at(i+1, j)*fx*(1-fy) + at(i, j+1)*(1-fx)*fy + at(i+1, j+1)*fx*fy
 }
 
-func TestMaskRCNNGolden(t *testing.T) {
-	for layout, c := range map[string]struct {
-		model string
-		book  book
-		masks func(people []maskedPerson) byTheBook
+func maskRCNNGolden(t *testing.T, s *sheet) {
+	for _, c := range []struct {
+		layout, model string
+		book          book
+		masks         func(people []maskedPerson) byTheBook
 	}{
-		"torchvision": {"maskrcnn-torchvision-surrogate", ultralytics320, wholeMasks},
-		"zoo":         {"maskrcnn-zoo-surrogate", zoo320, pastedMasks},
+		{"torchvision", "maskrcnn-torchvision-surrogate", ultralytics320, wholeMasks},
+		{"zoo", "maskrcnn-zoo-surrogate", zoo320, pastedMasks},
 	} {
 		w := newWitness(t, networkNamed(t, c.model))
 		d, err := newMaskRCNN(w.Network)
 		if err != nil {
 			t.Fatal(err)
 		}
+		m := s.row("maskrcnn", c.model, c.layout)
 		for name, g := range goldenPictures(t) {
-			t.Run(layout+" "+name, func(t *testing.T) {
+			t.Run(c.layout+" "+name, func(t *testing.T) {
 				input, part, back := c.book.fill(g.pic)
 				found, err := d.Detect(g.pic)
 				if err != nil {
 					t.Fatal(err)
 				}
-				w.wasAsked(t, c.book, input)
+				w.wasAsked(t, m, c.book, input)
 				people := peopleByTheBook(w.out)
 				var want []corners
 				for _, p := range people {
@@ -157,16 +163,16 @@ func TestMaskRCNNGolden(t *testing.T) {
 					right, bottom := back(p.box[2], p.box[3])
 					want = append(want, corners{left, top, right, bottom, p.box[4]})
 				}
-				sameBoxes(t, found, want, g.pic)
+				m.sameBoxes(t, found, want, g.pic)
 				got := cutOut(t, d, g.pic)
-				sameMatte(t, got, part, c.masks(people))
+				m.sameMatte(t, got, part, c.masks(people))
 				if name == "skier" {
-					nearTruth(t, found)
-					onTheSkier(t, got, part)
+					m.nearTruth(t, found)
+					m.onTheSkier(t, got, part)
 				}
 			})
 		}
-		t.Run(layout+" nobody", func(t *testing.T) {
+		t.Run(c.layout+" nobody", func(t *testing.T) {
 			empty := picture.Picture{Pix: make([]byte, 320*200*3), Width: 320, Height: 200}
 			if found, err := d.Detect(empty); err != nil || len(found) != 0 {
 				t.Errorf("found %v, error %v", found, err)

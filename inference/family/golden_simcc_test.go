@@ -4,24 +4,23 @@ import (
 	"math"
 	"testing"
 
-	"github.com/motionmill/motionmill/inference/onnx"
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
-func TestSimCCGolden(t *testing.T) {
+func simccGolden(t *testing.T, s *sheet) {
 	n := networkNamed(t, "tinypose-simcc-256x192")
-	s, err := newSimCC(n)
+	w := newWitness(t, n)
+	m, err := newSimCC(w.Network)
 	if err != nil {
 		t.Fatal(err)
 	}
-	goldenPoses(t, s, 0.8, func(c goldenPicture) []picture.Keypoint { return simccByTheBook(t, n, c) })
+	goldenPoses(t, s.row("simcc", n.Model.Name, "the lower maximum"), w, m, 0.8, false, func(area bookArea, input []float32) []picture.Keypoint {
+		return simccByTheBook(area, read(t, n, input))
+	})
 }
 
 // simccByTheBook is MMPose's SimCC decoding, between its warp and its way back.
-func simccByTheBook(tb testing.TB, n *onnx.Network, c goldenPicture) (points []picture.Keypoint) {
-	tb.Helper()
-	area := areaByTheBook(c.box)
-	out := read(tb, n, area.input(c.pic, false))
+func simccByTheBook(area bookArea, out [][]float32) (points []picture.Keypoint) {
 	for k := range 17 {
 		x, y := 0, 0
 		for i := range 384 {

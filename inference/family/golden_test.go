@@ -12,11 +12,6 @@ import (
 	"github.com/motionmill/motionmill/inference/picture"
 )
 
-// The golden tests compare what a family makes of a real picture with a second
-// reading of the same model: the input is made pixel by pixel after the
-// reference's formulas, and decoded by loops over the output. Nothing of the
-// family's own code, and nothing of its manifest's numbers, is used for that.
-
 // goldenPictures are one wide and one tall picture, so that both axes get
 // padding, with the box of a person in each.
 func goldenPictures(tb testing.TB) map[string]goldenPicture {
@@ -69,35 +64,44 @@ func read(tb testing.TB, n *onnx.Network, input []float32) (out [][]float32) {
 
 // samePoints wants positions within a fifth of the half pixel, and scores
 // within the thousandth, that are allowed.
-func samePoints(tb testing.TB, got, want []picture.Keypoint) {
+func (m *measured) samePoints(tb testing.TB, got, want []picture.Keypoint) {
 	tb.Helper()
 	if len(got) != len(want) {
 		tb.Fatalf("%d points, want %d", len(got), len(want))
 	}
 	for i := range want {
-		if math.Hypot(got[i].X-want[i].X, got[i].Y-want[i].Y) > 0.1 || math.Abs(got[i].Score-want[i].Score) > 1e-3 {
+		far, off := math.Hypot(got[i].X-want[i].X, got[i].Y-want[i].Y), math.Abs(got[i].Score-want[i].Score)
+		m.saw(inPoints, far)
+		m.saw(inScores, off)
+		if !(far <= m.allowed && off <= 1e-3) {
 			tb.Errorf("point %d is %.3f, want %.3f", i, got[i], want[i])
 		}
 	}
 }
 
-// agreement is the similarity of points with the skier's truth.
-func agreement(tb testing.TB, points []picture.Keypoint) float64 {
+// likeTheSkier wants points to have at least that similarity to the skier's truth.
+func (m *measured) likeTheSkier(tb testing.TB, points []picture.Keypoint, least float64) {
 	tb.Helper()
 	_, truth := inferencetest.Skier(tb)
 	list := make([][3]float64, len(points))
 	for i, p := range points {
 		list[i] = [3]float64{p.X, p.Y, p.Score}
 	}
-	return inferencetest.Similarity(list, truth)
+	oks := inferencetest.Similarity(list, truth)
+	m.hit("OKS", oks)
+	if tb.Logf("keypoint similarity %.3f", oks); !(oks >= least) {
+		tb.Errorf("want at least %v", least)
+	}
 }
 
-func TestMoveNetGolden(t *testing.T) {
+func movenetGolden(t *testing.T, s *sheet) {
 	n := networkNamed(t, "movenet-lightning")
-	one, several, err := newMoveNet(n)
+	eye := newWitness(t, n)
+	one, several, err := newMoveNet(eye.Network)
 	if err != nil || several != nil {
 		t.Fatalf("several %v, error %v", several, err)
 	}
+	row := s.row("movenet", n.Model.Name, "the frame, then about the hips")
 	for name, c := range goldenPictures(t) {
 		t.Run(name, func(t *testing.T) {
 			w, h := float64(c.pic.Width), float64(c.pic.Height)
@@ -106,7 +110,7 @@ func TestMoveNetGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			side := math.Max(w, h)
-			samePoints(t, got, movenetByTheBook(t, n, c.pic, (w-side)/2, (h-side)/2, side))
+			row.samePoints(t, got, movenetByTheBook(t, row, eye, n, c.pic, (w-side)/2, (h-side)/2, side))
 
 			next := one.(Follower).Next(got, c.pic.Width, c.pic.Height)
 			left, top, side := cropByTheBook(got, w, h)
@@ -124,30 +128,34 @@ func TestMoveNetGolden(t *testing.T) {
 			if err := one.Estimate(c.pic, next, got); err != nil {
 				t.Fatal(err)
 			}
-			samePoints(t, got, movenetByTheBook(t, n, c.pic, left, top, side))
+			row.samePoints(t, got, movenetByTheBook(t, row, eye, n, c.pic, left, top, side))
 			if name == "skier" {
-				oks := agreement(t, got)
-				if t.Logf("keypoint similarity %.3f", oks); oks < 0.8 {
-					t.Error("want at least 0.8")
-				}
+				row.likeTheSkier(t, got, 0.8)
 			}
 		})
 	}
 }
 
-// movenetByTheBook resizes a square of the picture, what lies outside being 0,
-// drops fractions, and takes y, x, score as shares of the square, which count
-// from the picture's edge.
-func movenetByTheBook(tb testing.TB, n *onnx.Network, pic picture.Picture, left, top, side float64) (points []picture.Keypoint) {
+// lightning is the input of MoveNet Lightning.
+var lightning = book{192, 192, true, 0, [3]int{0, 1, 2}, [3]float64{}, [3]float64{1, 1, 1}}
+
+// movenetByTheBook resizes a square of the picture, what lies outside being 0, which
+// the eye has to have seen, drops fractions, and takes y, x, score as shares of
+// the square, which count from the picture's edge.
+func movenetByTheBook(tb testing.TB, m *measured, eye *witness, n *onnx.Network, pic picture.Picture, left, top, side float64) (points []picture.Keypoint) {
 	tb.Helper()
 	input := make([]float32, 192*192*3)
 	for row := range 192 {
 		for col := range 192 {
 			for channel := range 3 {
 				x, y := left+(float64(col)+0.5)/192*side-0.5, top+(float64(row)+0.5)/192*side-0.5
-				input[(row*192+col)*3+channel] = float32(math.Floor(inferencetest.Sample(pic, x, y, channel, true) + 1e-3))
+				input[(row*192+col)*3+channel] = float32(inferencetest.Sample(pic, x, y, channel, true))
 			}
 		}
+	}
+	eye.wasAsked(tb, m, lightning, input)
+	for i, v := range input {
+		input[i] = float32(math.Floor(float64(v) + 1e-3))
 	}
 	out := read(tb, n, input)[0]
 	for k := range 17 {
@@ -180,37 +188,38 @@ func cropByTheBook(p []picture.Keypoint, w, h float64) (left, top, side float64)
 	return centreX - half, centreY - half, 2 * half
 }
 
-func TestYOLOPoseGolden(t *testing.T) {
+func yoloPoseGolden(t *testing.T, s *sheet) {
 	n := networkNamed(t, "yolov8n-pose")
-	p, err := newYOLOPose(n)
+	w := newWitness(t, n)
+	p, err := newYOLOPose(w.Network)
 	if err != nil {
 		t.Fatal(err)
 	}
+	raw, rowsOnly := s.row("yolo-pose", n.Model.Name, "raw"), s.row("yolo-pose", n.Model.Name, "its people as end to end")
 	for name, c := range goldenPictures(t) {
 		t.Run(name, func(t *testing.T) {
 			got, err := p.Spot(c.pic, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			rows, back := yoloPoseByTheBook(t, n, c.pic)
-			samePeople(t, got, rows, back)
+			input, _, back := ultralytics640.fill(c.pic)
+			w.wasAsked(t, raw, ultralytics640, input)
+			rows := yoloPoseByTheBook(read(t, n, input)[0])
+			raw.samePeople(t, got, rows, back)
 			// The same people as an end-to-end export gives them.
 			again, err := endToEnd(t, n.Model, rows).Spot(c.pic, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			samePeople(t, again, rows, back)
+			rowsOnly.samePeople(t, again, rows, back)
 			if name == "skier" {
-				oks := agreement(t, got[0].Points)
-				if t.Logf("keypoint similarity %.3f", oks); oks < 0.8 {
-					t.Error("want at least 0.8")
-				}
+				raw.likeTheSkier(t, got[0].Points, 0.8)
 			}
 		})
 	}
 }
 
-func samePeople(tb testing.TB, got []picture.Person, rows [][]float64, back func(x, y float64) (float64, float64)) {
+func (m *measured) samePeople(tb testing.TB, got []picture.Person, rows [][]float64, back func(x, y float64) (float64, float64)) {
 	tb.Helper()
 	if len(got) != len(rows) || len(got) == 0 {
 		tb.Fatalf("%d people, want %d and at least one", len(got), len(rows))
@@ -219,11 +228,15 @@ func samePeople(tb testing.TB, got []picture.Person, rows [][]float64, back func
 		left, top := back(row[0], row[1])
 		right, bottom := back(row[2], row[3])
 		box := got[i].Box
-		if far := math.Abs(box.X-left) + math.Abs(box.Y-top) + math.Abs(box.X+box.W-right) + math.Abs(box.Y+box.H-bottom); far > 0.1 {
+		far := slices.Max([]float64{math.Abs(box.X - left), math.Abs(box.Y - top), math.Abs(box.X + box.W - right), math.Abs(box.Y + box.H - bottom)})
+		off := math.Abs(got[i].Score - row[4])
+		m.saw(inBoxes, far)
+		m.saw(inScores, off)
+		if !(far <= m.allowed) {
 			// Boxes are cut at the frame's edges, which these people do not reach.
 			tb.Errorf("box %v, want %.2f %.2f to %.2f %.2f", box, left, top, right, bottom)
 		}
-		if math.Abs(got[i].Score-row[4]) > 1e-3 {
+		if !(off <= 1e-3) {
 			tb.Errorf("score %v, want %v", got[i].Score, row[4])
 		}
 		var want []picture.Keypoint
@@ -231,33 +244,15 @@ func samePeople(tb testing.TB, got []picture.Person, rows [][]float64, back func
 			x, y := back(row[6+k*3], row[7+k*3])
 			want = append(want, picture.Keypoint{X: x - 0.5, Y: y - 0.5, Score: row[8+k*3]}) // The reference counts from the edge.
 		}
-		samePoints(tb, got[i].Points, want)
+		m.samePoints(tb, got[i].Points, want)
 	}
 }
 
-// yoloPoseByTheBook letterboxes as Ultralytics does, and returns, best first, left,
-// top, right, bottom, score, class and points of everyone in input px, and
-// the way from there to the picture.
-func yoloPoseByTheBook(tb testing.TB, n *onnx.Network, pic picture.Picture) (rows [][]float64, back func(x, y float64) (float64, float64)) {
-	tb.Helper()
-	ratio := math.Min(640/float64(pic.Width), 640/float64(pic.Height))
-	w, h := math.Round(float64(pic.Width)*ratio), math.Round(float64(pic.Height)*ratio)
-	left, top := math.Round((640-w)/2-0.1), math.Round((640-h)/2-0.1)
-	zoomX, zoomY := w/float64(pic.Width), h/float64(pic.Height)
-	input := make([]float32, 3*640*640)
-	for channel := range 3 {
-		for row := range 640 {
-			for col := range 640 {
-				x, y := float64(col)-left, float64(row)-top
-				v := 114.0
-				if x >= 0 && y >= 0 && x < w && y < h {
-					v = inferencetest.Sample(pic, (x+0.5)/zoomX-0.5, (y+0.5)/zoomY-0.5, channel, false)
-				}
-				input[channel*640*640+row*640+col] = float32(v / 255)
-			}
-		}
-	}
-	out := read(tb, n, input)[0]
+var ultralytics640 = book{640, 640, true, 114, [3]int{0, 1, 2}, [3]float64{}, [3]float64{255, 255, 255}}
+
+// yoloPoseByTheBook is Ultralytics' non_max_suppression: best first, left, top, right,
+// bottom, score, class and points of everyone in input px.
+func yoloPoseByTheBook(out []float32) (rows [][]float64) {
 	at := func(channel, i int) float64 { return float64(out[channel*8400+i]) }
 	var all [][]float64
 	for i := range 8400 {
@@ -283,7 +278,7 @@ func yoloPoseByTheBook(tb testing.TB, n *onnx.Network, pic picture.Picture) (row
 			rows = append(rows, a)
 		}
 	}
-	return rows, func(x, y float64) (float64, float64) { return (x - left) / zoomX, (y - top) / zoomY }
+	return rows
 }
 
 // endToEnd is a model that answers with rows, worst first, as an end-to-end
