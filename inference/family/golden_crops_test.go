@@ -16,7 +16,7 @@ var crops192 = book{192, 256, false, 0, [3]int{0, 1, 2}, [3]float64{123.675, 116
 func goldenPoses(t *testing.T, row *measured, w *witness, m Poser, least float64, udp bool,
 	byTheBook func(area bookArea, input []float32) []picture.Keypoint) {
 	t.Helper()
-	for name, c := range goldenPictures(t) {
+	for name, c := range row.pictures {
 		t.Run(name, func(t *testing.T) {
 			got := make([]picture.Keypoint, 17)
 			if err := m.Estimate(c.pic, c.box, got); err != nil {

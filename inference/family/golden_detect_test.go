@@ -128,8 +128,7 @@ func (m *measured) sameBoxes(tb testing.TB, got []picture.Detection, want []corn
 // nearTruth wants the first box to lie on the skier.
 func (m *measured) nearTruth(tb testing.TB, found []picture.Detection) {
 	tb.Helper()
-	_, truth := inferencetest.Skier(tb)
-	iou := picture.Overlap(found[0].Box, picture.Rect{X: truth.Box[0], Y: truth.Box[1], W: truth.Box[2], H: truth.Box[3]})
+	iou := picture.Overlap(found[0].Box, m.skier.box)
 	m.hit("box IoU", iou)
 	if tb.Logf("box IoU with the truth %.3f, score %.3f", iou, found[0].Score); iou < 0.85 {
 		tb.Error("want at least 0.85")
@@ -143,7 +142,7 @@ func rtmdetGolden(t *testing.T, s *sheet) {
 		t.Fatal(err)
 	}
 	m := s.row("rtmdet", w.Model.Name, "NMS inside")
-	for name, c := range goldenPictures(t) {
+	for name, c := range s.pictures {
 		t.Run(name, func(t *testing.T) {
 			got, err := d.Detect(c.pic)
 			if err != nil {
@@ -198,7 +197,7 @@ func rtmdetHeadGolden(t *testing.T, s *sheet) {
 	}
 	_, outputs := whole.Info()
 	row := s.row("rtmdet", m.Name, "its head, beside NMS inside")
-	for name, c := range goldenPictures(t) {
+	for name, c := range s.pictures {
 		t.Run(name, func(t *testing.T) {
 			want, err := rows.Detect(c.pic)
 			if err != nil {
@@ -238,21 +237,21 @@ func rtmdetHeadGolden(t *testing.T, s *sheet) {
 
 // yoloGolden reads the boxes of the segmentation model, whose first 84
 // channels are those of a detector, with three layouts of the same.
-func yoloGolden(t *testing.T, sheet *sheet) {
+func yoloGolden(t *testing.T, s *sheet) {
 	n := newWitness(t, networkNamed(t, "yolov8n-seg-320"))
 	m := n.Model
 	m.Family, m.Task = "yolo", models.TaskDetect
 	rowOf := map[string]*measured{}
 	for _, layout := range []string{"raw", "end to end", "bare rows"} {
-		rowOf[layout] = sheet.row("yolo", m.Name, layout)
+		rowOf[layout] = s.row("yolo", m.Name, layout)
 	}
-	for name, c := range goldenPictures(t) {
+	for name, c := range s.pictures {
 		t.Run(name, func(t *testing.T) {
-			s, err := newYOLOSeg(n.Network)
+			seg, err := newYOLOSeg(n.Network)
 			if err != nil {
 				t.Fatal(err)
 			}
-			seen, err := s.Detect(c.pic)
+			seen, err := seg.Detect(c.pic)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -62,12 +62,11 @@ func cutOut(tb testing.TB, m Matter, pic picture.Picture) []byte {
 // onTheSkier wants the matte to be the annotated person.
 func (m *measured) onTheSkier(tb testing.TB, grey []byte, part span) {
 	tb.Helper()
-	_, truth := inferencetest.Skier(tb)
 	w, h := part.x1-part.x0, part.y1-part.y0
 	cut, there := coco.NewMask(w, h), coco.NewMask(w, h)
 	for i := range grey {
 		cut.Person[i] = grey[i] >= 128
-		for _, polygon := range truth.Segmentation {
+		for _, polygon := range m.skier.outline {
 			there.Person[i] = there.Person[i] || inferencetest.Inside(polygon, (float64(i%w)+0.5)*640/float64(w), (float64(i/w)+0.5)*425/float64(h))
 		}
 	}
@@ -85,7 +84,7 @@ func yoloSegGolden(t *testing.T, s *sheet) {
 		t.Fatal(err)
 	}
 	m := s.row("yolo-seg", w.Model.Name, "raw")
-	for name, c := range goldenPictures(t) {
+	for name, c := range s.pictures {
 		t.Run(name, func(t *testing.T) {
 			input, part, _ := ultralytics320.fill(c.pic)
 			got := cutOut(t, d, c.pic)
@@ -148,7 +147,7 @@ func maskRCNNGolden(t *testing.T, s *sheet) {
 			t.Fatal(err)
 		}
 		m := s.row("maskrcnn", c.model, c.layout)
-		for name, g := range goldenPictures(t) {
+		for name, g := range s.pictures {
 			t.Run(c.layout+" "+name, func(t *testing.T) {
 				input, part, back := c.book.fill(g.pic)
 				found, err := d.Detect(g.pic)

@@ -26,7 +26,9 @@ const (
 // family's own code, and nothing of its manifest's numbers, is used for that.
 // make accuracy puts what it measures into docs/models.md.
 func TestGolden(t *testing.T) {
+	handMade := withoutWeights(t)
 	s := &sheet{}
+	s.pictures, s.skier = goldenPictures(t)
 	for _, family := range []struct {
 		name string
 		test func(*testing.T, *sheet)
@@ -37,7 +39,7 @@ func TestGolden(t *testing.T) {
 	} {
 		t.Run(family.name, func(t *testing.T) { family.test(t, s) })
 	}
-	text := s.table() + withoutWeights(t)
+	text := s.table() + handMade
 	path := os.Getenv(accuracyVariable)
 	if path == "" || t.Failed() {
 		return
@@ -50,11 +52,16 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// sheet is what the golden tests measure, a row for each way of reading a model.
-type sheet struct{ rows []*measured }
+// sheet is what the golden tests look at and what they measure, a row for each way of reading a model.
+type sheet struct {
+	pictures map[string]goldenPicture
+	skier    skier
+	rows     []*measured
+}
 
 // measured is a row: the largest difference from the reference of each kind over all pictures.
 type measured struct {
+	*sheet
 	family, model, way string
 	allowed            float64 // px, of points and boxes
 	worst              map[string]float64
@@ -73,7 +80,7 @@ const (
 
 // row begins one, in which positions may be off by a fifth of the half pixel that is allowed.
 func (s *sheet) row(family, model, way string) *measured {
-	m := &measured{family: family, model: model, way: way, allowed: 0.1, worst: map[string]float64{}}
+	m := &measured{sheet: s, family: family, model: model, way: way, allowed: 0.1, worst: map[string]float64{}}
 	s.rows = append(s.rows, m)
 	return m
 }

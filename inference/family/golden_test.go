@@ -13,15 +13,23 @@ import (
 )
 
 // goldenPictures are one wide and one tall picture, so that both axes get
-// padding, with the box of a person in each.
-func goldenPictures(tb testing.TB) map[string]goldenPicture {
+// padding, with the box of a person in each, and the truth about the first.
+func goldenPictures(tb testing.TB) (map[string]goldenPicture, skier) {
 	tb.Helper()
 	skiing, truth := inferencetest.Skier(tb)
 	dancing, _ := inferencetest.Dance(tb, 61)
+	box := picture.Rect{X: truth.Box[0], Y: truth.Box[1], W: truth.Box[2], H: truth.Box[3]}
 	return map[string]goldenPicture{
-		"skier":  {skiing, picture.Rect{X: truth.Box[0], Y: truth.Box[1], W: truth.Box[2], H: truth.Box[3]}},
+		"skier":  {skiing, box},
 		"dancer": {dancing[60], picture.Rect{X: 95.5, Y: 60.25, W: 190, H: 380}},
-	}
+	}, skier{box, truth.Segmentation, func(points [][3]float64) float64 { return inferencetest.Similarity(points, truth) }}
+}
+
+// skier is the truth about a person: the box, the polygons of the outline and how like points are.
+type skier struct {
+	box      picture.Rect
+	outline  [][]float64
+	likeness func(points [][3]float64) float64
 }
 
 type goldenPicture struct {
@@ -82,12 +90,11 @@ func (m *measured) samePoints(tb testing.TB, got, want []picture.Keypoint) {
 // likeTheSkier wants points to have at least that similarity to the skier's truth.
 func (m *measured) likeTheSkier(tb testing.TB, points []picture.Keypoint, least float64) {
 	tb.Helper()
-	_, truth := inferencetest.Skier(tb)
 	list := make([][3]float64, len(points))
 	for i, p := range points {
 		list[i] = [3]float64{p.X, p.Y, p.Score}
 	}
-	oks := inferencetest.Similarity(list, truth)
+	oks := m.skier.likeness(list)
 	m.hit("OKS", oks)
 	if tb.Logf("keypoint similarity %.3f", oks); !(oks >= least) {
 		tb.Errorf("want at least %v", least)
@@ -102,7 +109,7 @@ func movenetGolden(t *testing.T, s *sheet) {
 		t.Fatalf("several %v, error %v", several, err)
 	}
 	row := s.row("movenet", n.Model.Name, "the frame, then about the hips")
-	for name, c := range goldenPictures(t) {
+	for name, c := range s.pictures {
 		t.Run(name, func(t *testing.T) {
 			w, h := float64(c.pic.Width), float64(c.pic.Height)
 			got := make([]picture.Keypoint, 17)
@@ -196,7 +203,7 @@ func yoloPoseGolden(t *testing.T, s *sheet) {
 		t.Fatal(err)
 	}
 	raw, rowsOnly := s.row("yolo-pose", n.Model.Name, "raw"), s.row("yolo-pose", n.Model.Name, "its people as end to end")
-	for name, c := range goldenPictures(t) {
+	for name, c := range s.pictures {
 		t.Run(name, func(t *testing.T) {
 			got, err := p.Spot(c.pic, nil)
 			if err != nil {

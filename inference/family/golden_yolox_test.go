@@ -25,7 +25,7 @@ func yoloxGolden(t *testing.T, s *sheet) {
 	// picture down: up to a px of the input on the shorter axis. Ours takes each axis's own.
 	demo := s.row("yolox", w.Model.Name, "raw grids, by one ratio")
 	demo.allowed = 0.5
-	for name, c := range goldenPictures(t) {
+	for name, c := range s.pictures {
 		t.Run(name, func(t *testing.T) {
 			got, err := d.Detect(c.pic)
 			if err != nil {

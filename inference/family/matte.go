@@ -46,7 +46,7 @@ func newMatte(n *onnx.Network) (*matte, error) {
 	if _, ok := mapOf(outputs[0].Shape); !ok && onnx.IsFixed(outputs[0].Shape) {
 		return nil, m.Mismatch("the graph's output is %v, the family matte gives one or two channels", outputs[0])
 	}
-	if f.sizing.short > 0 && onnx.IsFixed(inputs[0].Shape) {
+	if f.sizing.short > 0 && onnx.IsFixed(inputs[0].Shape[1:]) { // whatever it says of the batch
 		return nil, m.Mismatch("the graph's input is %v, the manifest's short_side wants an open size", inputs[0])
 	}
 	return f, nil

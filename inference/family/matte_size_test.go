@@ -138,7 +138,12 @@ func TestMatteMakesProbabilities(t *testing.T) {
 		_, err := newMatte(inferencetest.NetworkOf(t, m, []int64{1, 1, 1, 1}, nil))
 		inferencetest.WantKind(t, err, job.ModelMissing)
 	}
-	m := inferencetest.ModelOf(t, inferencetest.ManifestOf("m", "matte", "matte", "input: {name: in, width: 1, height: 1, fit: stretch}\noptions: {activation: softmax}\n"))
+	m := inferencetest.ModelOf(t, inferencetest.ManifestOf("m", "matte", "matte", "input: {name: in, width: 64, height: 64, fit: stretch}\noptions: {short_side: 64}\n"))
+	_, err := newMatte(inferencetest.FakeNetwork(t, m, &inferencetest.FakeSession{ // Only the batch is open.
+		Inputs: []onnx.TensorInfo{tensorOf("in", -1, 3, 64, 64)}, Outputs: []onnx.TensorInfo{tensorOf("out", -1, 1, 64, 64)},
+	}))
+	inferencetest.WantKind(t, err, job.ModelMissing)
+	m = inferencetest.ModelOf(t, inferencetest.ManifestOf("m", "matte", "matte", "input: {name: in, width: 1, height: 1, fit: stretch}\noptions: {activation: softmax}\n"))
 	f, err := newMatte(inferencetest.NetworkOf(t, m, []int64{1, 1, 1, 1}, []float32{1}))
 	if err != nil {
 		t.Fatal(err)

@@ -1,11 +1,14 @@
 package family
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/motionmill/motionmill/inference/inferencetest"
+	"github.com/motionmill/motionmill/inference/onnx"
+	"github.com/motionmill/motionmill/inference/picture"
 	"github.com/motionmill/motionmill/job"
 )
 
@@ -54,30 +57,57 @@ func TestMatteReadsEveryLayout(t *testing.T) {
 	}
 }
 
-func TestMatteLeavesTheLetterboxOut(t *testing.T) {
+// TestMattesLeaveTheLetterboxOut gives the families matte and rvm a picture that is padded on
+// one axis or the other: what is no picture is in no matte, and both are asked the same.
+func TestMattesLeaveTheLetterboxOut(t *testing.T) {
 	data := make([]float32, 16)
 	for i := range data {
 		data[i] = float32(i) / 255
 	}
-	for fit, want := range map[string][]byte{
-		"letterbox-topleft": {0, 1, 2, 3, 4, 5, 6, 7},
-		"letterbox-centre":  {4, 5, 6, 7, 8, 9, 10, 11},
+	for _, c := range []struct {
+		fit  string
+		pic  picture.Picture
+		w, h int
+		want []byte
+	}{
+		{"letterbox-topleft", inferencetest.Noise(80, 40), 4, 2, []byte{0, 1, 2, 3, 4, 5, 6, 7}},
+		{"letterbox-centre", inferencetest.Noise(80, 40), 4, 2, []byte{4, 5, 6, 7, 8, 9, 10, 11}},
+		{"letterbox-topleft", inferencetest.Noise(40, 80), 2, 4, []byte{0, 1, 4, 5, 8, 9, 12, 13}},
+		{"letterbox-centre", inferencetest.Noise(40, 80), 2, 4, []byte{1, 2, 5, 6, 9, 10, 13, 14}},
 	} {
-		m, err := matteOf(t, fit, []int64{1, 1, 4, 4}, data)
+		still, err := matteOf(t, c.fit, []int64{1, 1, 4, 4}, data)
 		if err != nil {
 			t.Fatal(err)
 		}
-		pic := inferencetest.Noise(80, 40)
-		w, h := m.Size(pic)
-		if w != 4 || h != 2 {
-			t.Fatalf("%s: the matte is %dx%d", fit, w, h)
+		eye := newWitness(t, still.network)
+		still.network = eye.Network
+		var seen []float32
+		s := forgetful{&inferencetest.FakeSession{}}
+		s.Inputs, s.Outputs = rvmTensors(4, 4)
+		s.Respond = func(input []float32) ([]onnx.Tensor, error) {
+			seen = slices.Clone(input)
+			return []onnx.Tensor{{}, {Shape: []int64{1, 1, 4, 4}, Data: data}}, nil
 		}
-		got := make([]byte, w*h)
-		if err := m.Cut(pic, got); err != nil {
+		m := still.network.Model
+		m.Family, m.Input.Name = "rvm", "src"
+		n, err := onnx.NewNetwork(m, onnx.ProviderCPU, s)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s: %s", fit, diff)
+		film, err := newRVM(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for family, matter := range map[string]Matter{"matte": still, "rvm": film} {
+			if w, h := matter.Size(c.pic); w != c.w || h != c.h {
+				t.Fatalf("%s, %s: the matte is %dx%d, want %dx%d", family, c.fit, w, h, c.w, c.h)
+			}
+			if diff := cmp.Diff(c.want, cutOut(t, matter, c.pic)); diff != "" {
+				t.Errorf("%s, %s: %s", family, c.fit, diff)
+			}
+		}
+		if diff := cmp.Diff(eye.input, seen); diff != "" {
+			t.Errorf("%s: matte and rvm are not asked the same: %s", c.fit, diff)
 		}
 	}
 }

@@ -44,7 +44,7 @@ func newRVM(n *onnx.Network) (*rvm, error) {
 	if err := onnx.CheckInput(m, inputs[at:at+1]); err != nil {
 		return nil, err
 	}
-	r.open = !onnx.IsFixed(inputs[at].Shape)
+	r.open = !onnx.IsFixed(inputs[at].Shape[1:]) // whatever it says of the batch
 	for _, in := range inputs {
 		if in.Type != "float32" || !(in.Name == m.Input.Name || in.Name == "downsample_ratio" || isLoop(in.Name)) {
 			return nil, m.Mismatch("the family rvm has no input %v (it has src, r1i to r4i and downsample_ratio, float32)", in)

@@ -10,16 +10,30 @@ import (
 	"github.com/motionmill/motionmill/job"
 )
 
-func TestRVMRefuses(t *testing.T) {
-	tensorOf := func(name string, shape ...int64) onnx.TensorInfo {
-		return onnx.TensorInfo{Name: name, Type: "float32", Shape: shape}
-	}
-	inputs := []onnx.TensorInfo{tensorOf("src", -1, 3, -1, -1), tensorOf("downsample_ratio", 1)}
-	outputs := []onnx.TensorInfo{tensorOf("fgr", -1, 3, -1, -1), tensorOf("pha", -1, 1, -1, -1)}
+func tensorOf(name string, shape ...int64) onnx.TensorInfo {
+	return onnx.TensorInfo{Name: name, Type: "float32", Shape: shape}
+}
+
+// rvmTensors are those of the reference's export, for pictures of one size; -1 is any.
+func rvmTensors(w, h int64) (inputs, outputs []onnx.TensorInfo) {
+	inputs = []onnx.TensorInfo{tensorOf("src", -1, 3, h, w), tensorOf("downsample_ratio", 1)}
+	outputs = []onnx.TensorInfo{tensorOf("fgr", -1, 3, h, w), tensorOf("pha", -1, 1, h, w)}
 	for _, i := range []string{"1", "2", "3", "4"} {
 		inputs = append(inputs, tensorOf("r"+i+"i", -1, -1, -1, -1))
 		outputs = append(outputs, tensorOf("r"+i+"o", -1, -1, -1, -1))
 	}
+	return inputs, outputs
+}
+
+// forgetful is a session that is handed nothing from run to run.
+type forgetful struct{ *inferencetest.FakeSession }
+
+func (s forgetful) NewRecurrent(r onnx.Recurrence) (onnx.Runner, error) {
+	return s.NewRunner(r.Input, r.Shape)
+}
+
+func TestRVMRefuses(t *testing.T) {
+	inputs, outputs := rvmTensors(-1, -1)
 	half := slices.Clone(inputs)
 	half[3].Type = "float16"
 	for name, c := range map[string]struct {
