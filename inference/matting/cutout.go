@@ -67,7 +67,7 @@ func (c *Cutout) Finish(pic picture.Picture) {
 	// A model that sees nearly as much as the frame shows knows more of its edges than the raster.
 	if c.way.Refine && (4*c.w < 3*pic.Width || 4*c.h < 3*pic.Height) {
 		c.cells = picture.Grown(c.cells, c.raster.w*c.raster.h)
-		c.enlarger.Plane(c.cells, c.raster.w, c.raster.h, small, c.w, c.h)
+		c.enlarger.Cells(c.cells, pic.Width, pic.Height, guideStep, small, c.w, c.h)
 		for i := range c.cells {
 			c.cells[i] *= 1.0 / 255
 		}

@@ -146,6 +146,27 @@ func TestRefiningHasNoSide(t *testing.T) {
 	}
 }
 
+// The matte lies on the grid as the picture does, in frames that its cells do not divide, too.
+func TestRefiningCoversOddFrames(t *testing.T) {
+	for _, size := range [][2]int{{256, 192}, {257, 193}, {258, 195}, {259, 194}} {
+		w, h := size[0], size[1]
+		pic := picture.Picture{Pix: even(90, w*h*3), Width: w, Height: h}
+		c := NewCutout(Options{Refine: true}, pic, 32, 32)
+		plot(c.Raw, 32, 255, [4]int{20, 20, 12, 12}) // to the far corner
+		c.Finish(pic)
+		right, below := 0.0, 0.0 // px of the frame
+		for x := range c.raster.w {
+			right += float64(c.cells[len(c.cells)-c.raster.w+x]) * float64(min(guideStep, w-x*guideStep))
+		}
+		for y := range c.raster.h {
+			below += float64(c.cells[(y+1)*c.raster.w-1]) * float64(min(guideStep, h-y*guideStep))
+		}
+		if math.Abs(right-float64(w)*12/32) > 0.5 || math.Abs(below-float64(h)*12/32) > 0.5 {
+			t.Errorf("%dx%d: %.2f by %.2f px of person, want %.2f by %.2f", w, h, right, below, float64(w)*12/32, float64(h)*12/32)
+		}
+	}
+}
+
 // What has the person's colours and lies near is still not the person.
 func TestRefiningStaysWithThePerson(t *testing.T) {
 	const w, h = 128, 96

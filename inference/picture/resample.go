@@ -10,16 +10,20 @@ type taps struct {
 	from, count []int
 	weights     []float32 // of all outputs, one after the other
 	to, of      int       // outputs, inputs
+	scale       float64   // inputs to an output
 }
 
-// set prepares to outputs from of inputs; it does nothing when that is what it holds.
-func (t *taps) set(to, of int) {
-	if t.to == to && t.of == of {
+// set prepares to outputs from of inputs, which cover them; it does nothing when
+// that is what it holds.
+func (t *taps) set(to, of int) { t.cover(to, of, float64(of)/float64(to)) }
+
+// cover is set for outputs that reach beyond the inputs: each is of scale inputs.
+func (t *taps) cover(to, of int, scale float64) {
+	if t.to == to && t.of == of && t.scale == scale {
 		return
 	}
-	t.to, t.of = to, of
+	t.to, t.of, t.scale = to, of, scale
 	t.from, t.count, t.weights = make([]int, to), make([]int, to), t.weights[:0]
-	scale := float64(of) / float64(to)
 	for i := range to {
 		if scale > 1 {
 			t.average(i, float64(i)*scale, float64(i+1)*scale)
@@ -66,6 +70,21 @@ type Resampler struct {
 func (r *Resampler) Plane(dst []float32, toW, toH int, src []byte, w, h int) {
 	r.x.set(toW, w)
 	r.y.set(toH, h)
+	r.plane(dst, toW, toH, src, w)
+}
+
+// Cells writes src, w by h, which covers a picture of wide by high px, into dst, the
+// cells of step by step px of that picture. The last ones reach beyond it where step
+// does not divide its sides.
+func (r *Resampler) Cells(dst []float32, wide, high, step int, src []byte, w, h int) {
+	toW, toH := (wide+step-1)/step, (high+step-1)/step
+	r.x.cover(toW, w, float64(w*step)/float64(wide))
+	r.y.cover(toH, h, float64(h*step)/float64(high))
+	r.plane(dst, toW, toH, src, w)
+}
+
+// plane writes what x and y are set to.
+func (r *Resampler) plane(dst []float32, toW, toH int, src []byte, w int) {
 	r.row, r.at = Grown(r.row, toW), -1
 	clear(dst[:toW*toH])
 	weights := r.y.weights
