@@ -38,3 +38,14 @@ func TestLargestBlob(t *testing.T) {
 		t.Error("less than half is taken for a person")
 	}
 }
+
+// The model's px need not be square in the frame.
+func TestThePersonOfAMatteIsInPxOfTheFrame(t *testing.T) {
+	pic := picture.Picture{Pix: make([]byte, 320*120*3), Width: 320, Height: 120}
+	c := NewCutout(Options{}, pic, 32, 40)
+	plot(c.Raw, 32, 255, [4]int{8, 4, 6, 20})
+	got, ok := c.Person(pic)
+	if want := (picture.Rect{X: 80, Y: 12, W: 60, H: 60}); !ok || got != want {
+		t.Errorf("the person is in %v (%v), want %v", got, ok, want)
+	}
+}
