@@ -308,7 +308,7 @@ func endToEndRows(rows []float32) []float32 {
 
 // instance is someone in the input: left, top, right, bottom, score, and the place in the output.
 type instance struct {
-	box [5]float64
+	box corners
 	at  int
 }
 
@@ -328,18 +328,11 @@ func yoloByTheBook(out []float32, n, classes int) (kept []instance) {
 			continue
 		}
 		x, y, w, h := at(0, i), at(1, i), at(2, i), at(3, i)
-		all = append(all, instance{[5]float64{x - w/2, y - h/2, x + w/2, y + h/2, at(4, i)}, i})
+		all = append(all, instance{corners{x - w/2, y - h/2, x + w/2, y + h/2, at(4, i)}, i})
 	}
 	slices.SortStableFunc(all, func(a, b instance) int { return cmp.Compare(b.box[4], a.box[4]) })
 	for _, a := range all {
-		double := false
-		for _, k := range kept {
-			wide := math.Max(0, math.Min(a.box[2], k.box[2])-math.Max(a.box[0], k.box[0]))
-			high := math.Max(0, math.Min(a.box[3], k.box[3])-math.Max(a.box[1], k.box[1]))
-			areas := (a.box[2]-a.box[0])*(a.box[3]-a.box[1]) + (k.box[2]-k.box[0])*(k.box[3]-k.box[1])
-			double = double || wide*high/(areas-wide*high) > 0.7
-		}
-		if !double {
+		if !slices.ContainsFunc(kept, func(k instance) bool { return overlapByTheBook(a.box, k.box, 0) > 0.7 }) {
 			kept = append(kept, a)
 		}
 	}

@@ -145,6 +145,7 @@ func withoutWeights(t *testing.T) string {
 		{"matte", "U²-Net, PP-HumanSeg: layouts", "matte_test.go", "TestMatteReadsEveryLayout"},
 		{"matte", "the same: logits", "matte_size_test.go", "TestMatteMakesProbabilities"},
 		{"rvm", "Robust Video Matting", "../rvm_test.go", "TestRVMRemembersAVideoInOrder"},
+		{"rvm", "its letterbox", "matte_test.go", "TestMattesLeaveTheLetterboxOut"},
 		{"generic", "any", "../generic/generic_test.go", "TestFramesBecomeAnArray"},
 	} {
 		code, err := os.ReadFile(filepath.FromSlash(c.file))

@@ -95,7 +95,7 @@ func yoloxByTheBook(out []float32, ratio float64) (people []corners) {
 	}
 	slices.SortStableFunc(all, func(a, b place) int { return cmp.Compare(b.corners[4], a.corners[4]) })
 	for _, a := range all {
-		if !slices.ContainsFunc(kept, func(k place) bool { return overlapByTheBook(a.corners, k.corners, 1*ratio) > 0.45 }) {
+		if !slices.ContainsFunc(kept, func(k place) bool { return overlapByTheBook(a.corners, k.corners, ratio) > 0.45 }) {
 			kept = append(kept, a)
 		}
 	}
@@ -105,12 +105,4 @@ func yoloxByTheBook(out []float32, ratio float64) (people []corners) {
 		}
 	}
 	return people
-}
-
-// overlapByTheBook is the intersection over union of boxes whose sides are longer by one.
-func overlapByTheBook(a, b corners, one float64) float64 {
-	area := func(c corners) float64 { return (c[2] - c[0] + one) * (c[3] - c[1] + one) }
-	wide := math.Max(0, math.Min(a[2], b[2])-math.Max(a[0], b[0])+one)
-	high := math.Max(0, math.Min(a[3], b[3])-math.Max(a[1], b[1])+one)
-	return wide * high / (area(a) + area(b) - wide*high)
 }
