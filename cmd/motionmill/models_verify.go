@@ -49,6 +49,10 @@ func verifyModels(cmd *cobra.Command, catalogue *models.Catalogue, cfg onnx.Conf
 		}
 	}
 	bad := 0
+	if len(names) == 0 {
+		bad = tellHidden(cmd, catalogue.Hidden())
+	}
+	all := bad + len(models)
 	var untried error
 	for _, m := range models {
 		limit, noRuntime, err := verifyModel(cfg, m)
@@ -71,11 +75,23 @@ func verifyModels(cmd *cobra.Command, catalogue *models.Catalogue, cfg onnx.Conf
 	}
 	switch {
 	case bad > 0:
-		return statusError{fmt.Errorf("verify models: %d of %d cannot be used", bad, len(models)), statusFailed}
+		return statusError{fmt.Errorf("verify models: %d of %d cannot be used", bad, all), statusFailed}
 	case untried != nil:
 		return missingError{fmt.Errorf("try models: %w", untried)}
 	}
 	return nil
+}
+
+// tellHidden tells of manifests that no name leads to, and how many there are.
+func tellHidden(cmd *cobra.Command, hidden []error) int {
+	for _, err := range hidden {
+		if wantsJSON(cmd) {
+			printJSON(cmd.OutOrStdout(), map[string]any{"ok": false, "tried": false, "error": err.Error()})
+		} else {
+			fmt.Fprintf(cmd.OutOrStdout(), "bad  %s\n", oneLine(err))
+		}
+	}
+	return len(hidden)
 }
 
 // verifyModel checks the file and tries the model. A family that is none, or of another task, is

@@ -95,6 +95,17 @@ func TestVerifyTriesModels(t *testing.T) {
 	if len(want) > 0 {
 		t.Errorf("it does not say what %v are", want)
 	}
+	manifest, err := os.ReadFile(filepath.Join(dir, "good.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "later.yaml"), manifest, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, errs, _ = motionmill(t, "models", "verify", "--provider", "cpu", "--models-dir", dir)
+	if !strings.Contains(errs, "4 of 7") || !strings.Contains(out, "bad  read model manifest "+filepath.Join(dir, "later.yaml")) {
+		t.Errorf("of a second manifest of that name it says %s%s", out, errs)
+	}
 	out, _, status = motionmill(t, "models", "verify", "good", "--models-dir", dir, "--ort-library", filepath.Join(dir, "none.so"))
 	if status != statusMissing || !strings.HasPrefix(out, "ok   good (its file") {
 		t.Errorf("status %d without the library: %s", status, out)

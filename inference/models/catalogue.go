@@ -13,7 +13,10 @@ import (
 
 // Catalogue is what models there are: those of the folders, in their order,
 // and then the built-in ones.
-type Catalogue struct{ models []Model }
+type Catalogue struct {
+	models []Model
+	hidden []error
+}
 
 // LoadCatalogue reads every manifest (*.yaml) of dirs and of builtin, which may
 // be nil. A name that is met again later is left out, as a command in PATH is.
@@ -44,6 +47,7 @@ func (c *Catalogue) add(folder fs.FS, place string, builtin bool) error {
 		return job.Fail(job.ModelMissing, "read models folder", place, "it cannot be listed",
 			"Create it, or correct MOTIONMILL_MODELS_DIR", err)
 	}
+	before := len(c.models)
 	for _, entry := range entries {
 		if entry.IsDir() || filepath.Ext(entry.Name()) != ".yaml" {
 			continue
@@ -58,7 +62,11 @@ func (c *Catalogue) add(folder fs.FS, place string, builtin bool) error {
 			return job.Fail(job.ModelMissing, "read model manifest", subject, "it is broken",
 				"Correct that field, or remove the manifest", err)
 		}
-		if slices.ContainsFunc(c.models, func(m Model) bool { return m.Name == manifest.Name }) {
+		if i := slices.IndexFunc(c.models, func(m Model) bool { return m.Name == manifest.Name }); i >= 0 {
+			if i >= before {
+				c.hidden = append(c.hidden, job.Fail(job.ModelMissing, "read model manifest", subject,
+					fmt.Sprintf("another one in that folder has the name %s and is used", manifest.Name), "Give each a name of its own", nil))
+			}
 			continue
 		}
 		c.models = append(c.models, Model{
@@ -67,6 +75,10 @@ func (c *Catalogue) add(folder fs.FS, place string, builtin bool) error {
 	}
 	return nil
 }
+
+// Hidden tells of manifests that nothing can find, since another one of the same folder
+// has their name.
+func (c *Catalogue) Hidden() []error { return c.hidden }
 
 // List returns all models: folder by folder, in the order of file names.
 func (c *Catalogue) List() []Model { return slices.Clone(c.models) }

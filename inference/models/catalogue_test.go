@@ -54,6 +54,20 @@ func TestBestIsTheHighestRankThatRuns(t *testing.T) {
 	}
 }
 
+// TestManifestsOfOneName tells of those that nothing can find. A later folder's, which an earlier
+// one stands before, is none of them.
+func TestManifestsOfOneName(t *testing.T) {
+	one := inferencetest.ManifestOf("a", "pose", "heatmap", inferencetest.PoseInput)
+	first, second := folderOf(t, one), folderOf(t, one)
+	if err := os.WriteFile(filepath.Join(first, "copy.yaml"), []byte(one), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	hidden := inferencetest.Load(t, first, second).Hidden()
+	if len(hidden) != 1 || !strings.Contains(hidden[0].Error(), filepath.Join(first, "copy.yaml")) {
+		t.Errorf("hidden are %v", hidden)
+	}
+}
+
 func TestLoadCatalogueRefuses(t *testing.T) {
 	broken := folderOf(t, strings.Replace(inferencetest.ManifestOf("x", "matte", "matte", inferencetest.MatteInput), "width: 8", "width: -8", 1))
 	_, err := models.LoadCatalogue([]string{broken}, nil)
