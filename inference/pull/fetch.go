@@ -87,14 +87,15 @@ func (p *pull) transfer(ctx context.Context, part string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(part+".tag", []byte(validator(response)), 0o644); err != nil {
-		return p.fail("what is fetched cannot be written", "", err)
-	}
+	// The file first: a new tag beside an old part would join two files.
 	file, err := os.OpenFile(part, flags, 0o644)
 	if err != nil {
 		return p.fail("what is fetched cannot be written", "", err)
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
+	if err := os.WriteFile(part+".tag", []byte(validator(response)), 0o644); err != nil {
+		return p.fail("what is fetched cannot be written", "", err)
+	}
 	return p.receive(response, file, start, func() { stop(errors.New("nothing came for " + silence.String())) })
 }
 
