@@ -63,7 +63,8 @@ type frame struct {
 	// older and old are the links of the frames lag and one before, own is this frame's.
 	older, old, own *link
 	cut             matting.Cutout
-	matted          bool // the matte is made
+	matted          bool     // the matte is made
+	near            [][]byte // mattes of parts
 	ahead           ahead
 	seen            []track.Observation // in the order of ids
 	done            chan struct{}
@@ -78,6 +79,9 @@ func newAnalysis(a *Analyser, v Video) *analysis {
 		Analyser: a, video: v, following: track.NewFollowing(v.People, v.DetectEvery, v.FrameWidth, v.FrameHeight),
 		tokens: make(chan struct{}, v.Parallel),
 		free:   make(chan *frame, held), work: make(chan *frame), order: make(chan *frame, held),
+	}
+	if a.wantMatte() && (a.pose != nil || a.people != nil) {
+		run.mattes.approach()
 	}
 	for range held {
 		f := &frame{
@@ -192,7 +196,7 @@ func (r *analysis) process(ctx context.Context, f *frame) error {
 	}
 	f.own.after, f.seen = before.Advance(r.following, seen, f.time)
 	close(f.own.done)
-	return nil
+	return r.approachPeople(ctx, f)
 }
 
 // see finds who is in f, in the way of the pose model.

@@ -15,6 +15,9 @@ type mattes struct {
 	ordered bool
 	steady  matting.Steady
 	end     func() error
+	// near looks at parts of frames, and gives mattes of nearW by nearH px; nil where that is not wanted.
+	near         family.Closer
+	nearW, nearH int
 }
 
 // newMattes begins a video.
@@ -52,18 +55,27 @@ func (r *analysis) cutMatte(ctx context.Context, f *frame) error {
 	}
 	err := r.compute(ctx, meterMatte, func() error {
 		err := r.cut(f)
-		if err == nil && r.wantMatte() {
+		switch {
+		case err != nil || !r.wantMatte():
+		case v.near != nil:
+			c.Begin(f.pic)
+		default:
 			c.Finish(f.pic)
 		}
 		return err
 	})
-	if err != nil || !inOrder {
+	if err != nil || !inOrder || v.near != nil {
 		return err
 	}
+	return r.settleMatte(ctx, f)
+}
+
+// settleMatte brings the matte of f into order with the one before.
+func (r *analysis) settleMatte(ctx context.Context, f *frame) error {
 	if _, err := receive(ctx, f.old.matted); err != nil {
 		return err
 	}
-	if r.wantMatte() && v.way.Steady {
+	if r.wantMatte() && r.mattes.way.Steady {
 		if err := r.steadyMatte(ctx, f); err != nil {
 			return err
 		}
@@ -85,10 +97,15 @@ func (r *analysis) cut(f *frame) (err error) {
 
 // steadyMatte blends the matte of f with the one before, which is done.
 func (r *analysis) steadyMatte(ctx context.Context, f *frame) error {
+	return r.afterMatte(ctx, func() { r.mattes.steady.Next(&f.cut, f.pic) })
+}
+
+// afterMatte does something with mattes. Its time is the matte's; it is no inference.
+func (r *analysis) afterMatte(ctx context.Context, do func()) error {
 	err := r.compute(ctx, meterMatte, func() error {
-		r.mattes.steady.Next(&f.cut, f.pic)
+		do()
 		return nil
 	})
-	r.meters[meterMatte].count.Add(-1) // Its time is the matte's; it is no inference.
+	r.meters[meterMatte].count.Add(-1)
 	return err
 }

@@ -166,7 +166,24 @@ func (m *matte) Cut(pic picture.Picture, dst []byte) error {
 		video := m.Film(pic)
 		return errors.Join(video.Cut(pic, dst), video.Close())
 	}
-	p := fit.Place(m.network.Model.Input, pic)
+	return m.cut(pic, fit.Place(m.network.Model.Input, pic), dst)
+}
+
+// PartSize is the model's own size where it sees every frame at that, whatever
+// the frame's shape.
+func (m *matte) PartSize() (w, h int) {
+	if m.sizing.short > 0 || m.area || m.network.Model.Input.Fit != models.FitStretch {
+		return 0, 0
+	}
+	return m.fill.Width, m.fill.Height
+}
+
+// CutPart is Cut of a part of a frame, stretched as a whole one would be.
+func (m *matte) CutPart(pic picture.Picture, part picture.Rect, dst []byte) error {
+	return m.cut(pic, fit.Part(part, m.fill.Width, m.fill.Height), dst)
+}
+
+func (m *matte) cut(pic picture.Picture, p fit.Placement, dst []byte) error {
 	return m.network.Use(func(l *onnx.Lane) {
 		scratch := &worktopOf(l).scratch
 		if m.area {

@@ -27,6 +27,15 @@ type Matter interface {
 	Cut(pic picture.Picture, dst []byte) error
 }
 
+// Closer is a matter that may be able to look at a part of a frame.
+type Closer interface {
+	// PartSize is the width and height in px of the mattes of parts; 0, 0 where it cannot.
+	PartSize() (w, h int)
+	// CutPart writes the matte of a part, which must lie in pic, into dst: grey8 of
+	// PartSize; 255 is person.
+	CutPart(pic picture.Picture, part picture.Rect, dst []byte) error
+}
+
 // Masker finds people and cuts them out.
 type Masker interface {
 	Detector

@@ -67,6 +67,14 @@ func Window(area picture.Rect, w, h int) Placement {
 	return p
 }
 
+// Part fills a w by h input with a part of the picture, which must lie in it, as
+// stretching does with the whole.
+func Part(area picture.Rect, w, h int) Placement {
+	p := Window(area, w, h)
+	p.border = false
+	return p
+}
+
 // Point brings a point of the input back to the picture. In the input 0 is the
 // edge and n the other edge of n samples, as models mean it that give shares of
 // their input; in the picture 0 is the middle of the first pixel, as everywhere

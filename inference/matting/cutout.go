@@ -13,10 +13,13 @@ type Options struct {
 	Refine bool `yaml:"refine"`
 	// Steady keeps edges from flickering; the matte is of the frame's size then.
 	Steady bool `yaml:"steady"`
+	// Near looks at everybody who is followed from nearby, too, where the model
+	// sees the whole frame smaller than it is; it takes one of the two before.
+	Near bool `yaml:"near"`
 }
 
 // All is what a profile gets that says nothing else.
-func All() Options { return Options{Solid: true, Refine: true, Steady: true} }
+func All() Options { return Options{Solid: true, Refine: true, Steady: true, Near: true} }
 
 // Enlarges tells whether mattes are brought to the frame's size.
 func (m Options) Enlarges() bool { return m.Refine || m.Steady }
@@ -35,6 +38,7 @@ type Cutout struct {
 	enlarger picture.Resampler
 	cells    []float32
 	finder   finder
+	near     near
 }
 
 // NewCutout makes a place for the mattes of frames like pic, of which the model
@@ -54,28 +58,48 @@ func NewCutout(way Options, pic picture.Picture, w, h int) Cutout {
 
 // Finish makes of the raw matte what can be made from one frame.
 func (c *Cutout) Finish(pic picture.Picture) {
-	small := c.Raw
-	if c.way.Solid {
-		copy(c.clean, c.Raw)
-		c.solid.clean(c.clean, c.w, c.h)
-		small = c.clean
-	}
+	small := c.cleaned()
 	if !c.way.Enlarges() {
 		return
 	}
 	c.raster.set(pic, guideStep)
-	// A model that sees nearly as much as the frame shows knows more of its edges than the raster.
-	if c.way.Refine && (4*c.w < 3*pic.Width || 4*c.h < 3*pic.Height) {
-		c.cells = picture.Grown(c.cells, c.raster.w*c.raster.h)
-		c.enlarger.Cells(c.cells, pic.Width, pic.Height, guideStep, small, c.w, c.h)
-		for i := range c.cells {
-			c.cells[i] *= 1.0 / 255
-		}
-		c.guide.apply(c.Out, pic, &c.raster, c.cells)
+	if c.refines(pic) {
+		c.refine(pic, small, c.w, c.h)
 		return
 	}
+	c.enlarge(pic, small)
+}
+
+// cleaned is the raw matte, solid where that is wanted.
+func (c *Cutout) cleaned() []byte {
+	if !c.way.Solid {
+		return c.Raw
+	}
+	copy(c.clean, c.Raw)
+	c.solid.clean(c.clean, c.w, c.h)
+	return c.clean
+}
+
+// refines tells whether the frame knows more of the edges: a model that sees nearly
+// as much as the frame shows knows more of them than the raster.
+func (c *Cutout) refines(pic picture.Picture) bool {
+	return c.way.Refine && (4*c.w < 3*pic.Width || 4*c.h < 3*pic.Height)
+}
+
+// refine brings a matte of w by h px to the frame's size along the edges that the frame shows.
+func (c *Cutout) refine(pic picture.Picture, matte []byte, w, h int) {
+	c.cells = picture.Grown(c.cells, c.raster.w*c.raster.h)
+	c.enlarger.Cells(c.cells, pic.Width, pic.Height, guideStep, matte, w, h)
+	for i := range c.cells {
+		c.cells[i] *= 1.0 / 255
+	}
+	c.guide.apply(c.Out, pic, &c.raster, c.cells)
+}
+
+// enlarge brings a matte of the model's size to the frame's.
+func (c *Cutout) enlarge(pic picture.Picture, matte []byte) {
 	c.cells = picture.Grown(c.cells, len(c.Out))
-	c.enlarger.Plane(c.cells, pic.Width, pic.Height, small, c.w, c.h)
+	c.enlarger.Plane(c.cells, pic.Width, pic.Height, matte, c.w, c.h)
 	for i, v := range c.cells {
 		c.Out[i] = byte(v + 0.5)
 	}
