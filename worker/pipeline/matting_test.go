@@ -17,10 +17,11 @@ func TestProfileSaysWhatIsMadeOfMattes(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]matting.Options{
-		"":                                      {Solid: true, Refine: true, Steady: true},
-		"matte: {}":                             {Solid: true, Refine: true, Steady: true},
-		"matte: {solid: false}":                 {Refine: true, Steady: true},
-		"matte: {refine: false, steady: false}": {Solid: true},
+		"":                      {Solid: true, Refine: true, Steady: true, Near: true},
+		"matte: {}":             {Solid: true, Refine: true, Steady: true, Near: true},
+		"matte: {solid: false}": {Refine: true, Steady: true, Near: true},
+		"matte: {near: false}":  {Solid: true, Refine: true, Steady: true},
+		"matte: {refine: false, steady: false, near: false}": {Solid: true},
 	} {
 		p, err := parseProfile("mine.yaml", []byte("outputs: [silhouette]\n"+text+"\n"))
 		if err != nil || p.Matte != want {
