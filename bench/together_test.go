@@ -18,9 +18,10 @@ import (
 // and with all that is made of them over time. of-decoding compares ffmpeg's CPU
 // seconds in the same way: what a second consumer of the frames costs.
 func BenchmarkTogether(b *testing.B) {
-	dir := testdata(b)
+	dir, overTime := testdata(b), matting.All()
+	overTime.Near = false // It is more inferences, and there are none of it without poses.
 	for _, name := range videos {
-		for kind, mattes := range map[string]matting.Options{"plain mattes": {}, "mattes over time": matting.All()} {
+		for kind, mattes := range map[string]matting.Options{"plain mattes": {}, "mattes over time": overTime} {
 			b.Run(name+"/"+kind, func(b *testing.B) {
 				p := newParts(b, filepath.Join(dir, "models"), filepath.Join(dir, "videos", name))
 				p.together(b, mattes)
