@@ -31,8 +31,9 @@ type objects struct {
 	*posix.Posix
 	cfg Config
 	// sidecar tells that attributes are files beside the objects.
-	sidecar bool
-	writers writers
+	sidecar    bool
+	attributes meta.MetadataStorer
+	writers    writers
 	// untold is set when an object is published that Notify was not told of.
 	untold atomic.Bool
 }
@@ -59,11 +60,14 @@ func openObjects(ctx context.Context, cfg Config) (*objects, error) {
 	if err != nil {
 		return nil, fail(err)
 	}
-	o := &objects{Posix: files, cfg: cfg, sidecar: attributes != "", writers: newWriters()}
-	for _, bucket := range append([]string{cfg.UploadsBucket}, cfg.Buckets...) {
+	o := &objects{Posix: files, cfg: cfg, sidecar: attributes != "", attributes: attributesIn, writers: newWriters()}
+	for _, bucket := range o.buckets() {
 		if err := o.ensureBucket(ctx, bucket); err != nil {
 			return nil, fail(err)
 		}
+	}
+	if err := o.reopen(ctx); err != nil {
+		return nil, fail(err)
 	}
 	return o, nil
 }

@@ -1,0 +1,90 @@
+package gateway_test
+
+import (
+	"bytes"
+	"crypto/md5"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/motionmill/motionmill/store"
+)
+
+// begun starts an upload of one part and returns how to complete it, and its folder.
+func begun(t *testing.T, s *stage, key string) (complete func() error, folder, etag string) {
+	t.Helper()
+	body := bytes.Repeat([]byte("m"), 1000)
+	up, err := s.store("").StartMultipart(t.Context(), store.PutRequest{Bucket: uploads, Key: key, Bytes: 1000, Type: "video/mp4"}, store.MinPartBytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, header := send(t, up.Parts[0].Presigned, body, nil)
+	found, err := filepath.Glob(filepath.Join(s.dir, "buckets", uploads, ".sgwtmp", "multipart", "*", up.UploadID))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("the upload lies in %q: %v", found, err)
+	}
+	part := md5.Sum(body)
+	whole := md5.Sum(part[:])
+	return func() error {
+		return s.store("").CompleteMultipart(t.Context(), uploads, key, up.UploadID, []store.Part{{Number: 1, ETag: header.Get("ETag")}})
+	}, found[0], hex.EncodeToString(whole[:]) + "-1"
+}
+
+// TestKilledWhileCompleting leaves behind what a process leaves that is killed
+// while it puts the parts together: the client that asks again was answered as
+// if the object were there.
+func TestKilledWhileCompleting(t *testing.T) {
+	s := newStage(t)
+	complete, folder, etag := begun(t, s, "long dance.mp4")
+	s.kill()
+	if err := os.Rename(folder, folder+"."+etag+".inprogress"); err != nil {
+		t.Fatal(err)
+	}
+	s.start("127.0.0.1:0")
+	if err := complete(); err != nil {
+		t.Fatalf("asked again: %v", err)
+	}
+	if event := s.next(); event.Source.Key != "long dance.mp4" || event.Source.ETag != etag || event.Source.Bytes != 1000 {
+		t.Errorf("told of %+v", event.Source)
+	}
+	if keys := s.keys(uploads); len(keys) != 1 {
+		t.Errorf("the bucket holds %q", keys)
+	}
+}
+
+// TestKilledBehindCompleting is killed when the object was there and its parts were still.
+func TestKilledBehindCompleting(t *testing.T) {
+	s := newStage(t)
+	complete, folder, etag := begun(t, s, "clip.mp4")
+	left := folder + "." + etag + ".inprogress"
+	if err := os.CopyFS(left, os.DirFS(folder)); err != nil {
+		t.Fatal(err)
+	}
+	aside := filepath.Join(t.TempDir(), "parts")
+	if err := os.Rename(left, aside); err != nil {
+		t.Fatal(err)
+	}
+	if err := complete(); err != nil {
+		t.Fatal(err)
+	}
+	s.next()
+	s.kill()
+	// What the library would have removed next. Another upload keeps the name of the key.
+	s.start("127.0.0.1:0")
+	_, other, _ := begun(t, s, "clip.mp4")
+	s.kill()
+	if err := os.Rename(aside, filepath.Join(filepath.Dir(other), filepath.Base(left))); err != nil {
+		t.Fatal(err)
+	}
+	s.start("127.0.0.1:0")
+	if err := complete(); err != nil {
+		t.Errorf("asked again: %v", err)
+	}
+	if found, _ := filepath.Glob(folder + "*"); len(found) != 0 {
+		t.Errorf("the parts are left: %q", found)
+	}
+	if _, err := os.Stat(other); err != nil {
+		t.Errorf("another upload of the key: %v", err)
+	}
+}
