@@ -17,8 +17,10 @@ import (
 )
 
 // watch scans once, and again some time after an object could not be told of,
-// until ctx is done or the server ended by itself; only the latter is an error.
+// and removes abandoned uploads once a day, until ctx is done or the server
+// ended by itself; only the latter is an error.
 func (o *objects) watch(ctx context.Context, ended <-chan error) error {
+	var tidied time.Time
 	o.untold.Store(true)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -34,6 +36,10 @@ func (o *objects) watch(ctx context.Context, ended <-chan error) error {
 		case <-timer.C:
 			if o.untold.Swap(false) {
 				o.scanAndLog(ctx)
+			}
+			if time.Since(tidied) >= tidyEvery {
+				o.tidy(ctx)
+				tidied = time.Now()
 			}
 			timer.Reset(o.cfg.RescanAfter)
 		}

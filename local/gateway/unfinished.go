@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -22,6 +23,11 @@ const (
 	// beingCompleted ends the name of an upload's folder while the library puts its
 	// parts together: ID.ETAG.inprogress.
 	beingCompleted = ".inprogress"
+	// abandonedAfter is how long an upload in parts is kept that nobody completes,
+	// since its last part came. On AWS a rule of the bucket does the same.
+	abandonedAfter = 7 * 24 * time.Hour
+	// tidyEvery is how often such uploads are looked for.
+	tidyEvery = 24 * time.Hour
 )
 
 func (o *objects) buckets() []string {
@@ -78,6 +84,26 @@ func (o *objects) dropCompleted(ctx context.Context, bucket string, etags map[st
 			slog.String("object", job.Source{Bucket: bucket, Key: up.Key}.URI()), slog.String("upload", up.UploadID))
 		return nil
 	})
+}
+
+// tidy removes uploads in parts that were abandoned.
+func (o *objects) tidy(ctx context.Context) {
+	for _, bucket := range o.buckets() {
+		err := o.eachUpload(ctx, bucket, func(up s3response.Upload) error {
+			if time.Since(up.Initiated) < abandonedAfter { // The time of its folder, which every part renews.
+				return nil
+			}
+			err := o.abort(ctx, bucket, up)
+			if err == nil {
+				o.cfg.Logger.Info("removed an upload that nobody completed", slog.Time("last_part", up.Initiated),
+					slog.String("object", job.Source{Bucket: bucket, Key: up.Key}.URI()), slog.String("upload", up.UploadID))
+			}
+			return err
+		})
+		if err != nil && ctx.Err() == nil {
+			o.cfg.Logger.Warn("remove abandoned uploads", slog.String("bucket", bucket), slog.Any("error", err))
+		}
+	}
 }
 
 // eachUpload visits the uploads of a bucket that are neither completed nor aborted.

@@ -6,7 +6,12 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/motionmill/motionmill/store"
 )
@@ -86,5 +91,34 @@ func TestKilledBehindCompleting(t *testing.T) {
 	}
 	if _, err := os.Stat(other); err != nil {
 		t.Errorf("another upload of the key: %v", err)
+	}
+}
+
+func TestAbandonedUploadsAreRemoved(t *testing.T) {
+	s := newStage(t)
+	_, old, _ := begun(t, s, "abandoned.mp4")
+	complete, _, _ := begun(t, s, "under way.mp4")
+	s.kill()
+	week := time.Now().Add(-8 * 24 * time.Hour)
+	if err := os.Chtimes(old, week, week); err != nil {
+		t.Fatal(err)
+	}
+	s.start("127.0.0.1:0")
+	waitFor(t, s, "removed an upload that nobody completed")
+	out, err := s.client().ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: aws.String(uploads)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Uploads) != 1 || aws.ToString(out.Uploads[0].Key) != "under way.mp4" {
+		t.Errorf("there are %v", out.Uploads)
+	}
+	if _, err := os.Stat(old); !os.IsNotExist(err) {
+		t.Errorf("its parts: %v", err)
+	}
+	if strings.Contains(s.log.String(), "under way.mp4") {
+		t.Errorf("the log has\n%s", s.log)
+	}
+	if err := complete(); err != nil {
+		t.Error(err)
 	}
 }
