@@ -209,3 +209,24 @@ func TestQueuesAreReadRarelyAndEachForItself(t *testing.T) {
 		holds(t, page, `motionmill_queue_messages{queue="work",state="visible"} 2`, `promhttp_metric_handler_errors_total{cause="gathering"} 2`)
 	})
 }
+
+// TestAttemptsThatMayComeAreThere settles one attempt of each way that a worker
+// has, and finds that none is new: else the first one is no increase.
+func TestAttemptsThatMayComeAreThere(t *testing.T) {
+	m := New("1.2.3")
+	w := m.Worker()
+	series := func() int {
+		_, page := get(t, m.Handler(nothingWrong, discard()), "/metrics")
+		return strings.Count(page, "\nmotionmill_attempts_total{")
+	}
+	before := series()
+	for _, outcome := range []string{"succeeded", "cancelled", "released", "lost"} {
+		w.Settled(outcome, "")
+	}
+	w.Settled("superseded", job.SourceReplaced) // As worker.failureOf has it.
+	w.Settled("dead", job.Corrupt)
+	w.Settled("failed", job.Crashed)
+	if after := series(); after != before || before == 0 {
+		t.Errorf("%d of %d series were not there before", after-before, after)
+	}
+}

@@ -68,9 +68,10 @@ func (w *Worker) begin() {
 	for _, outcome := range []string{"kept", "done", "failed"} {
 		w.sweeps.WithLabelValues(outcome)
 	}
-	for _, outcome := range []string{string(job.Succeeded), string(job.Cancelled), string(job.Superseded), "released", "lost"} {
+	for _, outcome := range []string{string(job.Succeeded), string(job.Cancelled), "released", "lost"} {
 		w.attempts.WithLabelValues(outcome, "")
 	}
+	w.attempts.WithLabelValues(string(job.Superseded), string(job.SourceReplaced))
 	for _, kind := range []job.Kind{job.NotAVideo, job.Corrupt, job.Unsupported, job.OverLimit, job.SourceGone, job.SourceReplaced} {
 		w.attempts.WithLabelValues(string(job.Dead), string(kind))
 	}
