@@ -19,6 +19,8 @@ const (
 	// quoteLimit bounds the body that is quoted in the dead-letter queue, in
 	// bytes: JSON may write a byte as six, and a message holds 1 MiB.
 	quoteLimit = 160 << 10
+	// reasonLimit bounds the reason beside it, which may quote a key of any length.
+	reasonLimit = 4 << 10
 )
 
 // candidate is a message on its way to a claim.
@@ -111,6 +113,9 @@ func (w *Worker) giveBack(ctx context.Context, m job.Message, d time.Duration) {
 // setAside moves a message that nobody can use to the dead-letter queue, with
 // the reason and its body as it came.
 func (w *Worker) setAside(ctx context.Context, from Queue, m job.Message, reason string) {
+	if len(reason) > reasonLimit {
+		reason = strings.ToValidUTF8(reason[:reasonLimit], "") + " …"
+	}
 	w.Logger.Error("set a message aside", "message", m.ID, keyReason, reason)
 	body := m.Body
 	if len(body) > quoteLimit {

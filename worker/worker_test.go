@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/motionmill/motionmill/job"
+	"github.com/motionmill/motionmill/queue"
 )
 
 func send(t *testing.T, q *fakeQueue, messages ...job.Outgoing) {
@@ -96,6 +98,25 @@ func TestUnreadableAndPoisonedMessagesAreSetAside(t *testing.T) {
 		}
 		if len(s.work.letters()) != 0 {
 			t.Error("a work message is left")
+		}
+	})
+}
+
+// TestUnreadableKeyOfAnyLengthIsSetAside has the reason quote the key, which
+// would not fit into a message beside the body.
+func TestUnreadableKeyOfAnyLengthIsSetAside(t *testing.T) {
+	bubble(t, func(t *testing.T, s *stage) {
+		body := fmt.Sprintf(`{"Records":[{"eventName":"ObjectCreated:Put","s3":{"object":{"key":"%%zz%s"}}}]}`, strings.Repeat("&", 300<<10))
+		send(t, s.work, job.Outgoing{Body: []byte(body)})
+		stop := s.start(s.worker(func(c *Config) { c.Reader = queue.NewReader(queue.ReaderConfig{}) }))
+		after(10 * time.Second)
+		stop()
+		letters := s.dead.letters()
+		if len(letters) != 1 || !strings.Contains(letters[0].Reason, "s3.object.key") {
+			t.Fatalf("%d dead letters", len(letters))
+		}
+		if size := len(letters[0].Encode()); size > queue.MaxBody {
+			t.Errorf("the letter has %d bytes, which no queue takes: the message would come again and again", size)
 		}
 	})
 }
