@@ -76,7 +76,9 @@ func (e *Embedded) take(conn *sql.Conn, limit int) ([]job.Message, time.Time, er
 		return nil, time.Time{}, nil
 	}
 	if next := time.Unix(0, first.Int64); next.After(time.Now()) {
-		return nil, next, nil
+		if stuck, err := e.unstick(conn); err != nil || !stuck {
+			return nil, next, err
+		}
 	}
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
@@ -89,6 +91,29 @@ func (e *Embedded) take(conn *sql.Conn, limit int) ([]job.Message, time.Time, er
 	// Others may have been quicker: then look again, once whatever is next
 	// becomes visible.
 	return messages, time.Now(), nil
+}
+
+// ahead is how far in the future a message must have been received before the
+// clock counts as set back.
+const ahead = time.Minute
+
+// unstick makes messages visible that wait for a time which they were given
+// before the machine's clock was set back, by more than a quarter of an hour,
+// and tells whether there were any: no delay is that long, or they were received
+// in the future. Coming early does no harm; else a job would lie for as long as
+// the clock was set back.
+func (e *Embedded) unstick(conn *sql.Conn) (bool, error) {
+	ctx, now := context.Background(), time.Now()
+	// Few messages are hidden for so long, so that this is found by the index.
+	const stuck = "queue = ? AND visible_at > ? AND (received = 0 OR received_at > ?)"
+	found := []any{e.name, now.Add(MaxDelay + ahead).UnixNano(), now.Add(ahead).UnixNano()}
+	var some bool
+	if err := conn.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM queue_messages WHERE "+stuck+")", found...).Scan(&some); err != nil || !some {
+		return false, err
+	}
+	_, err := conn.ExecContext(ctx, "UPDATE queue_messages SET visible_at = ?, received_at = min(received_at, ?) WHERE "+stuck,
+		append([]any{now.UnixNano(), now.UnixNano()}, found...)...)
+	return err == nil, err
 }
 
 // hideVisible does the receive inside a transaction.
