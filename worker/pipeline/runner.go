@@ -200,11 +200,33 @@ func (r *Runner) Announce(ctx context.Context, rec job.Record) error {
 			return err
 		}
 	}
-	for _, attempt := range rec.History {
-		if rec.State == job.Succeeded && attempt.Fence == rec.Fence {
+	if rec.State == job.Succeeded && len(rec.History) == 1 {
+		return nil // There was no other.
+	}
+	return r.removeOthers(ctx, rec)
+}
+
+// removeOthers deletes what attempts up to this one stored, save for a committed
+// one. It asks once what there is: a job that was given back a hundred times
+// has hardly stored anything, and an announcement has seconds only.
+func (r *Runner) removeOthers(ctx context.Context, rec job.Record) error {
+	left := map[int64]bool{}
+	all := path.Join("outputs", rec.ID) + "/"
+	err := r.Store.List(ctx, r.OutputsBucket, all, func(src job.Source) error {
+		folder, _, _ := strings.Cut(strings.TrimPrefix(src.Key, all), "/")
+		fence, err := strconv.ParseInt(folder, 10, 64)
+		committed := rec.State == job.Succeeded && fence == rec.Fence
+		left[fence] = err == nil && fence <= rec.Fence && !committed
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for fence, remove := range left {
+		if !remove {
 			continue
 		}
-		if _, err := r.Store.DeletePrefix(ctx, r.OutputsBucket, Folder(rec.ID, attempt.Fence)); err != nil {
+		if _, err := r.Store.DeletePrefix(ctx, r.OutputsBucket, Folder(rec.ID, fence)); err != nil {
 			return err
 		}
 	}
