@@ -71,7 +71,13 @@ func (s shop) CompleteMultipart(ctx context.Context, bucket, key, uploadID strin
 	for _, p := range parts {
 		done = append(done, store.Part{Number: int32(p.Number), ETag: p.ETag})
 	}
-	return goneIfAbsent(s.store.CompleteMultipart(ctx, bucket, key, uploadID, done), key)
+	err := s.store.CompleteMultipart(ctx, bucket, key, uploadID, done)
+	if errors.Is(err, store.ErrExists) {
+		// A key has one upload: the object is its own, and only the reply of an
+		// earlier try was lost, which the SDK made again. So the upload is over.
+		return job.Fail(job.SourceGone, "complete", key, "", "", err)
+	}
+	return goneIfAbsent(err, key)
 }
 
 func (s shop) AbortMultipart(ctx context.Context, bucket, key, uploadID string) error {
