@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -21,6 +22,9 @@ const (
 	sendBatch = 10
 	// redrivePage is how many dead jobs are listed at a time.
 	redrivePage = 100
+	// removeDeadWithin bounds how long an answer waits for the dead letters of its
+	// jobs to be removed.
+	removeDeadWithin = 30 * time.Second
 )
 
 // RedriveRequest names the jobs to put back: some, or all that are dead.
@@ -100,9 +104,11 @@ func (a *API) retryJob(ctx context.Context, in *JobPath) (*jobOutput, error) {
 	if p != nil {
 		return nil, p
 	}
-	if err := a.cfg.Queue.Send(ctx, retryLetter(ctx, rec)); err != nil {
+	letter := retryLetter(ctx, rec)
+	if err := a.cfg.Queue.Send(ctx, letter); err != nil {
 		return nil, a.broken(ctx, "send the retry", err)
 	}
+	a.removeDead(ctx, letter)
 	return &jobOutput{view(rec)}, nil
 }
 
@@ -122,6 +128,38 @@ func (a *API) revivable(ctx context.Context, id string) (job.Record, *Problem) {
 // retryLetter asks the claim to revive the job as it was read, and no later one.
 func retryLetter(ctx context.Context, rec job.Record) job.Outgoing {
 	return job.Outgoing{Body: job.Letter{Type: job.RetryLetter, Job: rec.ID, Fence: rec.Fence, Request: RequestFrom(ctx)}.Encode()}
+}
+
+// removeDead takes what lies in the dead-letter queue for jobs out of it, once
+// the retries of these were sent: whoever looks at its length, as alarms do, then
+// sees what is still to be done. A letter that stays does no harm, so that a
+// failure is no answer.
+func (a *API) removeDead(ctx context.Context, retries ...job.Outgoing) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeDeadWithin)
+	defer cancel()
+	fences := map[string]int64{}
+	for _, retry := range retries {
+		var letter job.Letter
+		if json.Unmarshal(retry.Body, &letter) == nil {
+			fences[letter.Job] = letter.Fence
+		}
+	}
+	var ids []string
+	err := a.cfg.DeadLetters.Look(ctx, func(m job.Message) bool {
+		var letter job.Letter
+		if json.Unmarshal(m.Body, &letter) == nil && letter.Type == job.RetryLetter {
+			if fence, ok := fences[letter.Job]; ok && letter.Fence <= fence {
+				ids = append(ids, m.ID)
+			}
+		}
+		return true
+	})
+	if err == nil && len(ids) > 0 {
+		_, err = a.cfg.DeadLetters.Remove(ctx, ids...)
+	}
+	if err != nil {
+		a.log.Warn("take the dead letters of jobs that are tried again out of their queue", "jobs", len(fences), "error", err)
+	}
 }
 
 type redriveOutput struct{ Body Redriven }
@@ -144,11 +182,13 @@ func (a *API) redrive(ctx context.Context, in *struct{ Body RedriveRequest }) (*
 	for batch := range slices.Chunk(letters, sendBatch) {
 		if err := a.cfg.Queue.Send(ctx, batch...); err != nil {
 			p := a.broken(ctx, "send the retries", err)
+			a.removeDead(ctx, letters[:sent]...)
 			p.Detail = fmt.Sprintf("%d of %d jobs were put back, then the queue failed. Do it again: a job is never put back twice.", sent, len(letters))
 			return nil, p
 		}
 		sent += len(batch)
 	}
+	a.removeDead(ctx, letters...)
 	return &redriveOutput{Redriven{Count: sent}}, nil
 }
 

@@ -157,3 +157,27 @@ func TestRedriveOfSome(t *testing.T) {
 		t.Errorf("a refused redrive sent something: %v", bodies)
 	}
 }
+
+// TestTryingAgainEmptiesTheDeadLetterQueue finds the letters of jobs that were
+// put back gone: an alarm on the queue's length stayed on for as long as it keeps
+// messages.
+func TestTryingAgainEmptiesTheDeadLetterQueue(t *testing.T) {
+	for path, body := range map[string]any{"/v1/jobs/d/retry": nil, "/v1/redrive": map[string]any{"jobs": []string{"d"}}} {
+		s := newStage(t)
+		s.ledger.Set(record("d", job.Dead)) // at fence 3
+		s.ledger.Set(record("e", job.Dead))
+		s.dead.Put("older", `{"motionmill":"retry","job":"d","fence":1}`)
+		s.dead.Put("this", `{"motionmill":"retry","job":"d","fence":3,"reason":"corrupt"}`)
+		s.dead.Put("later", `{"motionmill":"retry","job":"d","fence":5}`)
+		s.dead.Put("another job", `{"motionmill":"retry","job":"e","fence":3}`)
+		s.dead.Put("unreadable", `{"motionmill":"unreadable","job":"d","body":"?"}`)
+		wantStatus(t, s.call(t, "POST", path, body), 202)
+		var left []string
+		_ = s.dead.Look(t.Context(), func(m job.Message) bool { left = append(left, m.ID); return true })
+		if want := []string{"later", "another job", "unreadable"}; !slices.Equal(left, want) {
+			t.Errorf("%s left %q, want %q", path, left, want)
+		}
+		s.dead.Fail(errors.New("the queue is away"))
+		wantStatus(t, s.call(t, "POST", path, body), 202)
+	}
+}
