@@ -36,6 +36,12 @@ func New(version string) *Metrics {
 	build.Set(1)
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		build, m.panics, m.notices)
+	// What may come is there as 0: the first webhook that is given up is then an increase.
+	for channel, outcomes := range map[string][]string{"webhook": {"delivered", "failed", "dead"}, "slack": {"delivered", "failed"}} {
+		for _, outcome := range outcomes {
+			m.notices.WithLabelValues(channel, outcome)
+		}
+	}
 	return m
 }
 

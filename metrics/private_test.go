@@ -230,3 +230,11 @@ func TestAttemptsThatMayComeAreThere(t *testing.T) {
 		t.Errorf("%d of %d series were not there before", after-before, after)
 	}
 }
+
+// TestNoticesThatMayComeAreThere is the same for webhooks and notices: the alert
+// on one that was given up did not see the first.
+func TestNoticesThatMayComeAreThere(t *testing.T) {
+	_, page := get(t, New("1.2.3").Handler(nothingWrong, discard()), "/metrics")
+	holds(t, page, `motionmill_notices_total{channel="webhook",outcome="dead"} 0`, `motionmill_notices_total{channel="webhook",outcome="failed"} 0`,
+		`motionmill_notices_total{channel="webhook",outcome="delivered"} 0`, `motionmill_notices_total{channel="slack",outcome="failed"} 0`)
+}
