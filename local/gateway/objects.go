@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -210,6 +211,9 @@ func (o *objects) refusal(op, bucket, key string, err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, s3err.GetAPIError(s3err.ErrExistingObjectIsDirectory)) && isFile(filepath.Join(bucket, key)):
+		// The library lays the new object beside the old one first, under a longer name.
+		return badKey("its last part is too long for an object to be replaced; delete the old one first")
 	case errors.As(err, &known):
 		return known
 	case errors.Is(err, syscall.ENOSPC):
@@ -221,4 +225,9 @@ func (o *objects) refusal(op, bucket, key string, err error) error {
 			slog.String("object", job.Source{Bucket: bucket, Key: key}.URI()), slog.Any("error", err))
 		return s3err.GetAPIError(s3err.ErrInternalError)
 	}
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }

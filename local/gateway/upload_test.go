@@ -375,3 +375,23 @@ func TestOverwritesGrowTheSequencer(t *testing.T) {
 		t.Fatalf("20 uploads of A, B, A, B … are %d jobs", len(ids))
 	}
 }
+
+// TestLongNamesThatCannotBeReplacedSaySo overwrites a key that is as long as a
+// file's name may be: it was called a directory.
+func TestLongNamesThatCannotBeReplacedSaySo(t *testing.T) {
+	s := newStage(t)
+	key := "clips/" + strings.Repeat("춤", 82) + ".mp4" // 250 bytes
+	if err := s.store("").Put(t.Context(), uploads, key, []byte("one"), "video/mp4"); err != nil {
+		t.Fatal(err)
+	}
+	err := s.store("").Put(t.Context(), uploads, key, []byte("two"), "video/mp4")
+	if err == nil || !strings.Contains(err.Error(), "too long for an object to be replaced") {
+		t.Errorf("replaced: %v", err)
+	}
+	if _, err := s.client().DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String(uploads), Key: aws.String(key)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.store("").Put(t.Context(), uploads, key, []byte("two"), "video/mp4"); err != nil {
+		t.Errorf("after the old one was deleted: %v", err)
+	}
+}
