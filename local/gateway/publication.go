@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -116,9 +117,13 @@ func (p *publication) takeBack(ctx context.Context) {
 	}
 }
 
+// half matches the name that the library gives an object for a moment, beside
+// the one that it is going to replace.
+var half = regexp.MustCompile(`(^|/)\.[^/]+\.sgwtmp\.[0-9]{18,}$`)
+
 // isUpload tells whether objects of that key are sources.
 func (o *objects) isUpload(bucket, key string) bool {
-	return bucket == o.cfg.UploadsBucket && !strings.HasPrefix(key, outputsPrefix) && !strings.HasSuffix(key, "/")
+	return bucket == o.cfg.UploadsBucket && !strings.HasPrefix(key, outputsPrefix) && !strings.HasSuffix(key, "/") && !half.MatchString(key)
 }
 
 // source describes the object as it lies on disk, with the time that its

@@ -80,6 +80,9 @@ func (o *objects) scan(ctx context.Context) (seen, told int, err error) {
 			return nil
 		}
 		key := filepath.ToSlash(strings.TrimPrefix(path, bucket+string(filepath.Separator)))
+		if half.MatchString(key) {
+			o.removeHalf(path, entry)
+		}
 		if !o.isUpload(bucket, key) {
 			return nil
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math"
 	"os"
@@ -103,6 +104,18 @@ func (o *objects) tidy(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			o.cfg.Logger.Warn("remove abandoned uploads", slog.String("bucket", bucket), slog.Any("error", err))
 		}
+	}
+}
+
+// removeHalf removes what a process left that was killed at the moment when it
+// put a new object in the place of an old one. Its client was not answered.
+func (o *objects) removeHalf(path string, entry fs.DirEntry) {
+	info, err := entry.Info()
+	if err != nil || time.Since(info.ModTime()) < abandonedAfter { // It may be under way.
+		return
+	}
+	if err := os.Remove(path); err != nil {
+		o.cfg.Logger.Warn("remove half an upload", slog.String("path", path), slog.Any("error", err))
 	}
 }
 

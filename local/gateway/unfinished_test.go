@@ -122,3 +122,37 @@ func TestAbandonedUploadsAreRemoved(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestHalfAReplacementIsNoUpload leaves behind what a process leaves that is
+// killed between the two steps by which an object takes another's place.
+func TestHalfAReplacementIsNoUpload(t *testing.T) {
+	s := newStage(t)
+	if err := s.store("").Put(t.Context(), uploads, "clips/dance.mp4", []byte("one"), "video/mp4"); err != nil {
+		t.Fatal(err)
+	}
+	s.next()
+	s.kill()
+	folder := filepath.Join(s.dir, "buckets", uploads, "clips")
+	week := time.Now().Add(-8 * 24 * time.Hour)
+	for name, at := range map[string]time.Time{".dance.mp4.sgwtmp.1795289917254479772": time.Now(), ".old.mp4.sgwtmp.1795289917254479773": week} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte("two"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(filepath.Join(folder, name), at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.start("127.0.0.1:0")
+	waitFor(t, s, "scanned uploads")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, event := range s.events {
+		if event.Source.Key != "clips/dance.mp4" {
+			t.Errorf("told of %s", event.Source.Key)
+		}
+	}
+	left, err := filepath.Glob(filepath.Join(folder, ".*"))
+	if err != nil || len(left) != 1 || filepath.Base(left[0]) != ".dance.mp4.sgwtmp.1795289917254479772" {
+		t.Errorf("left are %q", left)
+	}
+}
