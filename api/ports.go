@@ -60,7 +60,8 @@ type Objects interface {
 }
 
 // Multipart begins and ends uploads that are sent in parts. An upload id that
-// the store does not know (any more) is an error of kind job.SourceGone.
+// the store does not know (any more), and parts that it does not have as they
+// are named, are errors of kind job.SourceGone.
 type Multipart interface {
 	// StartMultipart gives the store's id of the upload.
 	StartMultipart(ctx context.Context, start PutRequest) (string, error)

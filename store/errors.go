@@ -22,6 +22,10 @@ import (
 // upload, is not there though its bucket is.
 var ErrNotFound = errors.New("not found")
 
+// ErrParts is in the chain of an error when the parts of an upload are not as
+// they are named: one is missing, differs, or is too small to have others behind it.
+var ErrParts = errors.New("the parts do not fit")
+
 // ErrExists is in the chain of an error when an object was not written
 // because its key is already taken.
 var ErrExists = errors.New("an object of that key exists")

@@ -151,7 +151,7 @@ func (s *Store) CompleteMultipart(ctx context.Context, bucket, key, uploadID str
 		return job.Fail(job.Storage, op, uri(bucket, key), "there is no such upload", "It was aborted or completed before; start another.", fmt.Errorf("%w: %w", ErrNotFound, err))
 	case status(err) == http.StatusBadRequest:
 		return job.Fail(job.Storage, op, uri(bucket, key), "the parts are not as they were uploaded",
-			"Send the number and the ETag of every part, in order, as their uploads were answered.", err)
+			"Send the number and the ETag of every part, in order, as their uploads were answered.", fmt.Errorf("%w: %w", ErrParts, err))
 	default:
 		return s.fail(ctx, op, uri(bucket, key), err)
 	}

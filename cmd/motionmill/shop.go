@@ -77,6 +77,9 @@ func (s shop) CompleteMultipart(ctx context.Context, bucket, key, uploadID strin
 		// earlier try was lost, which the SDK made again. So the upload is over.
 		return job.Fail(job.SourceGone, "complete", key, "", "", err)
 	}
+	if errors.Is(err, store.ErrParts) { // To send the same again would be in vain.
+		return job.Fail(job.SourceGone, "complete the upload", key, "", "", err)
+	}
 	return goneIfAbsent(err, key)
 }
 

@@ -196,7 +196,7 @@ func multipart(t *testing.T, h Harness) {
 func multipartAborted(t *testing.T, h Harness) {
 	id, parts := upload(t, h, "k.mp4", content(store.MinPartBytes+1))
 	parts[1].ETag = `"00000000000000000000000000000000"`
-	if err := h.Store.CompleteMultipart(t.Context(), h.Bucket, "k.mp4", id, parts); err == nil || errors.Is(err, store.ErrNotFound) {
+	if err := h.Store.CompleteMultipart(t.Context(), h.Bucket, "k.mp4", id, parts); !errors.Is(err, store.ErrParts) || errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a part that was never uploaded: %v", err)
 	}
 	must(t, h.Store.AbortMultipart(t.Context(), h.Bucket, "k.mp4", id))
