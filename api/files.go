@@ -32,6 +32,14 @@ type fileInput struct {
 	Path     string `path:"path" maxLength:"1024" doc:"As the manifest lists it."`
 	Download bool   `query:"download" doc:"Have browsers save the file instead of showing it."`
 	Share    string `query:"share" maxLength:"4096" doc:"The token of a share link, for who has no other credential."`
+
+	method string
+}
+
+// Resolve notes the method: a HEAD leads to an address that is signed for one.
+func (in *fileInput) Resolve(hc huma.Context) []error {
+	in.method = hc.Method()
+	return nil
 }
 
 type fileOutput struct {
@@ -61,7 +69,7 @@ func (a *API) getFile(ctx context.Context, in *fileInput) (*fileOutput, error) {
 	if isPlaylist(in.Path) && !in.Download {
 		return a.playlist(ctx, rec, in)
 	}
-	get := GetRequest{Bucket: a.cfg.OutputsBucket, Key: path.Join(path.Dir(rec.Manifest), in.Path), Expires: signedFor}
+	get := GetRequest{Bucket: a.cfg.OutputsBucket, Key: path.Join(path.Dir(rec.Manifest), in.Path), Expires: signedFor, HeadersOnly: in.method == http.MethodHead}
 	if in.Download {
 		source := path.Base(rec.Source.Key)
 		get.DownloadName = safeName(strings.TrimSuffix(source, path.Ext(source)) + "-" + path.Base(in.Path))

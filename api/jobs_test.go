@@ -180,6 +180,20 @@ func TestFilesOfTheCommittedAttemptOnly(t *testing.T) {
 	wantProblem(t, s.call(t, "GET", "/v1/jobs/j2/files/video.mp4", nil), 404, "no-such-file")
 }
 
+// What only asks for the size of a file must be led to an address that is
+// signed for that.
+func TestHeadOfAFile(t *testing.T) {
+	s := newStage(t)
+	s.succeed("j1")
+	a := s.call(t, "HEAD", "/v1/jobs/j1/files/video.mp4", nil)
+	wantStatus(t, a, 302)
+	w := httptest.NewRecorder()
+	s.store.ServeHTTP(w, httptest.NewRequest(http.MethodHead, a.header.Get("Location"), nil))
+	if w.Code != 200 {
+		t.Errorf("the store answered %d", w.Code)
+	}
+}
+
 func TestFileThatIsToBeSaved(t *testing.T) {
 	s := newStage(t)
 	s.succeed("j1")

@@ -135,6 +135,8 @@ type GetRequest struct {
 	Expires time.Duration
 	// DownloadName, when not empty, makes browsers save the object under it.
 	DownloadName string
+	// HeadersOnly asks for the URL of a HEAD: a signature holds for one method.
+	HeadersOnly bool
 }
 
 // Signed is a request that needs no other credentials.

@@ -114,6 +114,23 @@ func (s *Store) PresignGet(ctx context.Context, bucket, key string, expires time
 	return s.publish(signed.URL)
 }
 
+// PresignHead signs a HEAD of one object, which the URL of PresignGet does not
+// allow. expires is as there.
+func (s *Store) PresignHead(ctx context.Context, bucket, key string, expires time.Duration) (string, error) {
+	if err := named(bucket, key); err != nil {
+		return "", fmt.Errorf("presign head: %w", err)
+	}
+	expires, err := lifetime("presign head", uri(bucket, key), expires, MaxReadExpiry)
+	if err != nil {
+		return "", err
+	}
+	signed, err := s.presign.PresignHeadObject(ctx, &s3.HeadObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)}, s3.WithPresignExpires(expires))
+	if err != nil {
+		return "", s.fail(ctx, "presign head", uri(bucket, key), err)
+	}
+	return s.publish(signed.URL)
+}
+
 // attachment has a browser save a file under a name.
 func attachment(name string) string {
 	return mime.FormatMediaType("attachment", map[string]string{"filename": name})

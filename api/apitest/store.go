@@ -138,7 +138,11 @@ func (s *Store) PresignPart(_ context.Context, p api.PartRequest) (api.Signed, e
 
 // PresignGet signs one reading.
 func (s *Store) PresignGet(_ context.Context, get api.GetRequest) (string, error) {
-	signed, err := s.sign(grant{method: http.MethodGet, path: get.Bucket + "/" + get.Key, download: get.DownloadName}, get.Expires)
+	method := http.MethodGet
+	if get.HeadersOnly {
+		method = http.MethodHead
+	}
+	signed, err := s.sign(grant{method: method, path: get.Bucket + "/" + get.Key, download: get.DownloadName}, get.Expires)
 	return signed.URL, err
 }
 
@@ -239,12 +243,11 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	g, ok := s.grants[r.URL.Query().Get("X-Amz-Signature")]
 	s.mu.Unlock()
-	reading := g.method == http.MethodGet && (r.Method == http.MethodGet || r.Method == http.MethodHead)
-	if !ok || g.path != path || time.Now().After(g.until) || g.method != r.Method && !reading {
+	if !ok || g.path != path || time.Now().After(g.until) || g.method != r.Method {
 		http.Error(w, "SignatureDoesNotMatch", http.StatusForbidden)
 		return
 	}
-	if reading {
+	if g.method != http.MethodPut {
 		s.serveObject(w, r, g)
 		return
 	}

@@ -46,6 +46,9 @@ func (s shop) PresignGet(ctx context.Context, get api.GetRequest) (string, error
 	if s.cdn != nil {
 		return s.cdn.PresignGet(get.Key, get.Expires, get.DownloadName)
 	}
+	if get.HeadersOnly {
+		return s.store.PresignHead(ctx, get.Bucket, get.Key, get.Expires)
+	}
 	return s.store.PresignGet(ctx, get.Bucket, get.Key, get.Expires, get.DownloadName)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -128,7 +129,13 @@ func presignedGet(t *testing.T, h Harness) {
 		if got := header.Get("Content-Disposition"); h.OverridesHeaders && !strings.HasPrefix(got, "attachment; filename*=utf-8''") {
 			t.Errorf("Content-Disposition: %s", got)
 		}
+		head, err := h.Store.PresignHead(t.Context(), h.Bucket, key, time.Hour)
+		must(t, err)
+		if code, _, header := send(t, store.Presigned{Method: http.MethodHead, URL: head}, nil, nil); code != http.StatusOK || header.Get("Content-Length") != strconv.Itoa(len(key)) {
+			t.Errorf("HEAD of %q: %d, %s bytes", key, code, header.Get("Content-Length"))
+		}
 		if h.VerifiesSignatures {
+			refused(t, "a GET by the URL of a HEAD", store.Presigned{Method: http.MethodGet, URL: head}, nil, nil)
 			refused(t, "another object", store.Presigned{Method: http.MethodGet, URL: strings.Replace(address, h.Bucket, h.Other, 1)}, nil, nil)
 		}
 	}
