@@ -59,6 +59,9 @@ func (a *API) getFile(ctx context.Context, in *fileInput) (*fileOutput, error) {
 		return nil, problem(http.StatusNotFound, problemNoFile, fmt.Sprintf("Job %s is %s and has no files.", rec.ID, rec.State))
 	}
 	m, err := a.manifests.get(ctx, rec)
+	if err != nil && job.KindOf(err) == job.SourceGone {
+		return nil, noResult(rec)
+	}
 	if err != nil {
 		return nil, a.broken(ctx, "read the job's manifest", err)
 	}
@@ -79,4 +82,10 @@ func (a *API) getFile(ctx context.Context, in *fileInput) (*fileOutput, error) {
 		return nil, a.broken(ctx, "sign the file", err)
 	}
 	return &fileOutput{Status: http.StatusFound, Location: a.publicURL(ctx, signed), CacheControl: "private, no-store"}, nil
+}
+
+// noResult is the answer for a job whose result was thrown away.
+func noResult(rec job.Record) *Problem {
+	return problem(http.StatusNotFound, problemNoFile, fmt.Sprintf(
+		"The result of job %s is not in the store any more: it was deleted, or its time there was over. Upload the video again to have it made anew.", rec.ID))
 }

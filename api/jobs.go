@@ -71,11 +71,15 @@ func (a *API) getJob(ctx context.Context, in *JobPath) (*jobOutput, error) {
 	return &jobOutput{shown}, nil
 }
 
-// shown gives a job with its files, once it has succeeded.
+// shown gives a job with its files, once it has succeeded and as long as they
+// are there: a bucket may throw results away sooner than the ledger its records.
 func (a *API) shown(ctx context.Context, rec job.Record) (Job, error) {
 	shown := view(rec)
 	if rec.State == job.Succeeded {
 		m, err := a.manifests.get(ctx, rec)
+		if err != nil && job.KindOf(err) == job.SourceGone {
+			return shown, nil
+		}
 		if err != nil {
 			return Job{}, err
 		}

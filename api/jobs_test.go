@@ -206,6 +206,26 @@ func TestFileThatIsToBeSaved(t *testing.T) {
 	}
 }
 
+// Buckets throw results away after some time; the job is told of all the same.
+func TestResultThatWasThrownAway(t *testing.T) {
+	s := newStage(t)
+	rec := record("j1", job.Succeeded)
+	rec.Manifest = "outputs/j1/3/manifest.json"
+	s.ledger.Set(rec)
+	a := s.call(t, "GET", "/v1/jobs/j1", nil)
+	wantStatus(t, a, 200)
+	if a.body["state"] != "succeeded" || a.body["outputs"] != nil {
+		t.Errorf("the job is %s", a.raw)
+	}
+	for _, path := range []string{"video.mp4", "manifest.json"} {
+		a := s.call(t, "GET", "/v1/jobs/j1/files/"+path, nil)
+		wantProblem(t, a, 404, "no-such-file")
+		if !strings.Contains(a.raw, "any more") {
+			t.Errorf("%s does not say why", a.raw)
+		}
+	}
+}
+
 func TestManifestThatLeadsElsewhere(t *testing.T) {
 	s := newStage(t)
 	s.succeed("j1")

@@ -26,7 +26,7 @@ type Job struct {
 	Request   string    `json:"request,omitempty" doc:"Id of the request that brought the source, once an attempt has read it."`
 	Asked     string    `json:"asked,omitempty" doc:"Id of the request that last cancelled or retried the job."`
 	// Outputs and Models come from the manifest; lists and events leave them out.
-	Outputs []Output `json:"outputs,omitempty" nullable:"false" doc:"The files of a job that has succeeded; only in GET /v1/jobs/{id}."`
+	Outputs []Output `json:"outputs,omitempty" nullable:"false" doc:"The files of a job that has succeeded; only in GET /v1/jobs/{id}, and absent once the store has them no more."`
 	Models  []Model  `json:"models,omitempty" nullable:"false" doc:"The models that made them; only in GET /v1/jobs/{id}."`
 }
 

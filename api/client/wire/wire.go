@@ -280,7 +280,7 @@ type Job struct {
 	// Name The last part of the source's key, for people.
 	Name string `json:"name"`
 
-	// Outputs The files of a job that has succeeded; only in GET /v1/jobs/{id}.
+	// Outputs The files of a job that has succeeded; only in GET /v1/jobs/{id}, and absent once the store has them no more.
 	Outputs  []Output `json:"outputs,omitempty,omitzero"`
 	Profile  string   `json:"profile"`
 	Progress Progress `json:"progress"`

@@ -43,6 +43,7 @@ export default {
   'failure.next': 'Next try {time}.', 'action.cancel': 'Cancel', 'action.retry': 'Try again', 'action.asked': 'Asked for',
 
   'result.all': '← All jobs', 'result.none': 'No such job', 'result.profile': 'Profile {profile}', 'result.uploaded': 'uploaded {time}',
+  'result.gone': 'The files of this result are not in the store any more: they were deleted, or their time there was over. Upload the video again to have them made anew.',
   'result.attempt': 'attempt {n}', 'result.video': 'Video', 'result.silhouette': 'Silhouette',
   'result.starter': 'These results were made by the built-in starter models; real footage wants a pulled model. See motionmill models.',
   'history.title': 'Attempts ({n})', 'history.times': '{from} to {to}', 'history.stderr': 'The last lines of the program that failed',

@@ -43,6 +43,7 @@ export default {
   'failure.next': '다음 시도 {time}.', 'action.cancel': '취소', 'action.retry': '다시 시도', 'action.asked': '요청했습니다',
 
   'result.all': '← 모든 작업', 'result.none': '그런 작업이 없습니다', 'result.profile': '프로필 {profile}', 'result.uploaded': '{time}에 올림',
+  'result.gone': '이 결과의 파일은 더 이상 저장소에 없습니다. 삭제되었거나 보관 기간이 지났습니다. 다시 만들려면 동영상을 다시 올려 주세요.',
   'result.attempt': '{n}번째 시도', 'result.video': '동영상', 'result.silhouette': '실루엣',
   'result.starter': '내장된 연습용 모델로 만든 결과입니다. 실제 영상에는 모델을 내려받아 쓰세요. motionmill models를 참고하세요.',
   'history.title': '시도({n})', 'history.times': '{from}부터 {to}까지', 'history.stderr': '실패한 프로그램의 마지막 출력',

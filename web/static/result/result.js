@@ -43,6 +43,7 @@ export class ResultView {
       this.online(true);
       this.update(j);
       if (!isFinal(j.state)) this.watch();
+      if (j.state === 'succeeded' && !j.outputs) this.result.replaceChildren(el('p', { class: 'notice', text: t('result.gone') }));
     } catch (err) {
       if (this.closed) return;
       this.online(err.status !== 0);
