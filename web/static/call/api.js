@@ -70,11 +70,14 @@ const finals = new Set(['succeeded', 'dead', 'cancelled', 'superseded']);
 export const isFinal = (state) => finals.has(state);
 
 /**
- * Listens to a job until it is final; onJob gets the job at each change. The
- * browser connects again by itself. Returns a function that ends it.
+ * Listens to a job until it is final; onJob gets the job at each change. When
+ * the stream ends before, or cannot be had, that ends it and onBroken is
+ * called: a browser connects again only after some failures, and tells of none.
+ * Returns a function that ends it.
  */
-export function listen(id, onJob) {
+export function listen(id, onJob, onBroken) {
   const source = new EventSource(at('jobs', id, 'events'));
+  source.addEventListener('error', () => { source.close(); onBroken(); });
   source.addEventListener('job', (event) => {
     const data = JSON.parse(event.data);
     if (isFinal(data.state)) source.close();

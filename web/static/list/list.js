@@ -30,7 +30,7 @@ export class JobList {
     }
     for (const j of jobs) {
       if (j.state === 'running' && this.listening.size < listenTo && !this.listening.has(j.id)) {
-        this.listening.set(j.id, listen(j.id, (told) => this.tell(told)));
+        this.listening.set(j.id, listen(j.id, (told) => this.tell(told), () => this.deafen(j.id)));
       }
     }
   }

@@ -63,7 +63,7 @@ export class ResultView {
       if (this.closed) return;
       this.update(j);
       if (j.state === 'succeeded') this.load(); // for the files, which events leave out
-    });
+    }, () => { if (!this.closed) this.loadLater(); });
   }
 
   /** Asks for the job again in a while, once however often this is called. */
