@@ -227,6 +227,9 @@ func (i *imports) finish(ctx context.Context, u upload, task importTask, err err
 	} else {
 		log.InfoContext(ctx, "imported")
 	}
+	if err != nil && !errors.Is(err, errStopping) {
+		i.api.quotas.release(u.key(), "")
+	}
 	i.mu.Lock()
 	delete(i.current, task.ID)
 	i.mu.Unlock()

@@ -89,6 +89,7 @@ func (a *API) createImport(ctx context.Context, in *struct{ Body NewImport }) (*
 		authorization: in.Body.Authorization, Authorized: in.Body.Authorization != "", CreatedAt: time.Now().UTC(),
 	}
 	if p := a.imports.accept(ctx, u, task); p != nil {
+		a.quotas.release(u.key(), "")
 		return nil, p
 	}
 	return &importOutput{Import{ID: u.id(), State: ImportWaiting, URL: task.shown(), Key: u.key()}}, nil

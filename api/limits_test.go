@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -131,6 +132,40 @@ func TestJobsThatWait(t *testing.T) {
 		s.ledger.Set(rec)
 		time.Sleep(time.Minute)
 		wantProblem(t, ask("ada"), 429, "quota")
+		s.api.Close()
+	})
+}
+
+// What was stopped, or could not be fetched, is not waited for.
+func TestQuotaOfWhatWillNotCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStageInBubble(t, func(c *api.Config) { c.JobsWaiting, c.BytesPerDay, c.MultipartAbove = 1, 1000, 10 })
+		upload := func() answer {
+			return s.doAs(t, "ada", "POST", "/v1/uploads", `{"name":"a.mp4","bytes":1000,"type":"video/mp4"}`)
+		}
+		begun := upload()
+		wantStatus(t, begun, 201)
+		wantProblem(t, upload(), 429, "quota")
+		wantStatus(t, s.doAs(t, "ada", "POST", begun.body["abort_url"].(string), ""), 204)
+		begun = upload()
+		wantStatus(t, begun, 201)
+		other := "/v1/uploads/" + begun.body["id"].(string) + "/abort?upload=other"
+		wantStatus(t, s.doAs(t, "ada", "POST", other, ""), 204)
+		wantProblem(t, upload(), 429, "quota") // the URLs of the first are still good
+		wantStatus(t, s.doAs(t, "ada", "POST", begun.body["abort_url"].(string), ""), 204)
+		s.store.Fail(errors.New("away"))
+		for range 2 {
+			wantStatus(t, upload(), 503)
+		}
+		s.store.Fail(nil)
+
+		s.api.SetImportClient(&http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 404, Status: "404 Not Found", Body: http.NoBody, Request: r}, nil
+		})})
+		for range 2 {
+			wantStatus(t, s.doAs(t, "ada", "POST", "/v1/imports", `{"url":"https://media.invalid/a.mp4"}`), 202)
+			synctest.Wait()
+		}
 		s.api.Close()
 	})
 }

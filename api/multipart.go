@@ -93,6 +93,7 @@ func (a *API) startMultipart(ctx context.Context, u upload, put PutRequest) (*up
 		abortErr := a.cfg.Multipart.AbortMultipart(context.WithoutCancel(ctx), put.Bucket, put.Key, uploadID)
 		return nil, a.broken(ctx, "sign the parts of the upload", errors.Join(err, abortErr))
 	}
+	a.quotas.inParts(u.key(), uploadID)
 	call := func(name string) string {
 		return "/v1/uploads/" + u.id() + "/" + name + "?upload=" + url.QueryEscape(uploadID)
 	}
@@ -207,6 +208,9 @@ func (a *API) abortUpload(ctx context.Context, in *UploadPath) (*struct{}, error
 	err := a.cfg.Multipart.AbortMultipart(ctx, a.cfg.UploadsBucket, u.key(), in.Upload)
 	if err != nil && job.KindOf(err) != job.SourceGone {
 		return nil, a.broken(ctx, "abort the upload", err)
+	}
+	if state, p := a.uploadState(ctx, u); p == nil && state.State == UploadWaiting {
+		a.quotas.release(u.key(), in.Upload)
 	}
 	return nil, nil
 }

@@ -45,6 +45,8 @@ type grant struct {
 	owner string
 	bytes int64
 	until time.Time
+	// parts is the store's id of an upload in parts, with which alone it is given back.
+	parts string
 }
 
 func newQuotas(ledger Ledger, bytesPerDay int64, jobsWaiting int) *quotas {
@@ -85,6 +87,27 @@ func (q *quotas) take(ctx context.Context, owner, key string, bytes int64, withi
 	}
 	q.granted[key] = grant{owner: owner, bytes: bytes, until: now.Add(within)}
 	return nil, nil
+}
+
+// inParts notes by which of the store's uploads in parts a key is to arrive.
+func (q *quotas) inParts(key, parts string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if g, ok := q.granted[key]; ok {
+		g.parts = parts
+		q.granted[key] = g
+	}
+}
+
+// release gives back what was taken for a key to which nothing will come: parts
+// is the upload that was thrown away, empty where no URL was ever given out.
+// Whoever throws away another one has not given up the URL that they hold.
+func (q *quotas) release(key, parts string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.granted[key].parts == parts {
+		delete(q.granted, key)
+	}
 }
 
 // count reads the ledger. The lock is held: whoever asks meanwhile waits for

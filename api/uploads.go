@@ -106,10 +106,15 @@ func (a *API) createUpload(ctx context.Context, in *struct{ Body NewUpload }) (*
 		Metadata: withOrigin(in.Body.Metadata, RequestFrom(ctx), a.cfg.Tracer.Parent(ctx)), NoOverwrite: true, Expires: signedFor,
 	}
 	if large {
-		return a.startMultipart(ctx, u, put)
+		out, err := a.startMultipart(ctx, u, put)
+		if err != nil {
+			a.quotas.release(u.key(), "")
+		}
+		return out, err
 	}
 	signed, err := a.cfg.Signer.PresignPut(ctx, put)
 	if err != nil {
+		a.quotas.release(u.key(), "")
 		return nil, a.broken(ctx, "sign the upload", err)
 	}
 	return &uploadOutput{Upload{
@@ -260,6 +265,7 @@ func (a *API) presignedURL(ctx context.Context, in *olderInput) (*presignedURLOu
 	}
 	signed, err := a.cfg.Signer.PresignPut(ctx, PutRequest{Bucket: a.cfg.UploadsBucket, Key: u.key(), Expires: signedFor})
 	if err != nil {
+		a.quotas.release(u.key(), "")
 		return nil, a.broken(ctx, "sign the upload", err)
 	}
 	return &presignedURLOutput{PresignedURL{URL: a.publicURL(ctx, signed.URL)}}, nil
