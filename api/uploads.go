@@ -169,7 +169,9 @@ func (a *API) checkUpload(n NewUpload) *Problem {
 	wrong := func(field, message string, value any) {
 		errs = append(errs, &huma.ErrorDetail{Location: "body." + field, Message: message, Value: value})
 	}
-	if media, _, err := mime.ParseMediaType(n.Type); err != nil || !strings.HasPrefix(media, "video/") && media != "application/octet-stream" {
+	if unsendable(n.Type) {
+		wrong("type", "must be printable ASCII without blanks around it", n.Type)
+	} else if media, _, err := mime.ParseMediaType(n.Type); err != nil || !strings.HasPrefix(media, "video/") && media != "application/octet-stream" {
 		wrong("type", "must be video/* or application/octet-stream", n.Type)
 	}
 	if n.Profile != "" && !slices.Contains(a.cfg.Profiles, n.Profile) {
@@ -179,7 +181,7 @@ func (a *API) checkUpload(n NewUpload) *Problem {
 		if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
 			wrong("metadata", "names must be of a-z, 0-9 and -", name)
 		}
-		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) || strings.TrimSpace(value) != value {
+		if unsendable(value) {
 			wrong("metadata."+name, "must be printable ASCII without blanks around it", value)
 		}
 	}
@@ -190,6 +192,12 @@ func (a *API) checkUpload(n NewUpload) *Problem {
 		return problem(http.StatusUnprocessableEntity, problemInvalid, "The upload cannot be made: "+errs[0].Error()+".", errs...)
 	}
 	return nil
+}
+
+// unsendable tells whether no client can send a text as a header, letter for
+// letter as it is signed.
+func unsendable(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) || strings.TrimSpace(text) != text
 }
 
 type uploadStateOutput struct{ Body UploadState }

@@ -105,6 +105,8 @@ func TestUploadRefusals(t *testing.T) {
 		"empty":          {good(func(m map[string]any) { m["bytes"] = 0 }), 422, "invalid", "bytes"},
 		"no size":        {good(func(m map[string]any) { delete(m, "bytes") }), 422, "invalid", "bytes"},
 		"a text":         {good(func(m map[string]any) { m["type"] = "text/html" }), 422, "invalid", "video/*"},
+		"a broken type":  {good(func(m map[string]any) { m["type"] = "video/mp4;\r\n x=y" }), 422, "invalid", "ASCII"},
+		"a foreign type": {good(func(m map[string]any) { m["type"] = `video/mp4; x="é"` }), 422, "invalid", "ASCII"},
 		"no profile":     {good(func(m map[string]any) { m["profile"] = "all" }), 422, "invalid", "silhouette"},
 		"metadata name":  {good(func(m map[string]any) { m["metadata"] = map[string]string{"A b": "1"} }), 422, "invalid", "metadata"},
 		"metadata value": {good(func(m map[string]any) { m["metadata"] = map[string]string{"a": "x\r\ny"} }), 422, "invalid", "ASCII"},
