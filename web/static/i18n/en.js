@@ -18,7 +18,7 @@ export default {
   'upload.unreadable': 'The folder could not be read: {error}',
   'upload.of': 'Upload of {name}', 'upload.empty': 'The file is empty.', 'upload.large': 'It has {size}; at most {most} are taken.',
   'upload.waiting': 'Waiting', 'upload.sending': '{sent} of {total}', 'upload.paused': 'Paused at {sent} of {total}',
-  'upload.offline': 'No connection at {sent} of {total}; goes on by itself', 'upload.received': 'Received; waiting for a worker',
+  'upload.offline': 'No connection at {sent} of {total}; goes on by itself', 'upload.later': '{error} This goes on by itself.', 'upload.received': 'Received; waiting for a worker',
   'upload.arrived': 'Received', 'upload.failed': '{error}', 'upload.aborted': 'Stopped',
   'upload.unfinished': 'Broken off at {sent} of {total}; choose the file again to go on',
   'upload.pause': 'Pause', 'upload.resume': 'Go on', 'upload.stop': 'Stop', 'upload.again': 'Try again', 'upload.open': 'Open the job',

@@ -18,7 +18,7 @@ export default {
   'upload.unreadable': '폴더를 읽지 못했습니다: {error}',
   'upload.of': '{name} 업로드', 'upload.empty': '빈 파일입니다.', 'upload.large': '크기가 {size}입니다. 최대 {most}까지 올릴 수 있습니다.',
   'upload.waiting': '대기 중', 'upload.sending': '{total} 중 {sent}', 'upload.paused': '{total} 중 {sent}에서 일시 정지',
-  'upload.offline': '{total} 중 {sent}에서 연결이 끊김. 자동으로 이어집니다', 'upload.received': '받았습니다. 작업자를 기다리는 중',
+  'upload.offline': '{total} 중 {sent}에서 연결이 끊김. 자동으로 이어집니다', 'upload.later': '{error} 자동으로 이어집니다.', 'upload.received': '받았습니다. 작업자를 기다리는 중',
   'upload.arrived': '받았습니다', 'upload.failed': '{error}', 'upload.aborted': '중지됨',
   'upload.unfinished': '{total} 중 {sent}에서 중단됨. 파일을 다시 선택하면 이어집니다',
   'upload.pause': '일시 정지', 'upload.resume': '계속', 'upload.stop': '중지', 'upload.again': '다시 시도', 'upload.open': '작업 열기',

@@ -27,7 +27,7 @@ export function refusal(name, why) {
 export function uploadRow(file, make, queue, { retry, arrived }) {
   const { node, state, bar, buttons } = line(file.name, file.size);
   let shown = '';
-  const words = (u) => t(`upload.${u.state}`, { sent: bytes(u.sent), total: bytes(file.size), error: u.error });
+  const words = (u) => t(u.state === 'offline' && u.error ? 'upload.later' : `upload.${u.state}`, { sent: bytes(u.sent), total: bytes(file.size), error: u.error });
   const update = (u) => {
     bar.value = u.sent;
     bar.hidden = !u.underWay;

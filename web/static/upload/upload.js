@@ -9,7 +9,7 @@ import { again, passes, pause, put } from './transport.js';
 const filesAtOnce = 2;
 const retryAfter = 5000; // ms, doubled up to a minute, after the network was lost
 
-/** state: waiting, sending, paused, offline, received, failed, aborted. */
+/** state: waiting, sending, paused, offline, received, failed, aborted. error: why it failed, or waits offline though somebody answered. */
 export class Upload {
   constructor(file, profile, changed) {
     Object.assign(this, { file, profile, changed });
@@ -94,7 +94,7 @@ export class Upload {
   /** After a failure: goes on by itself where it may pass, else gives up. */
   broken(err) {
     this.abort.abort();
-    if (passes(err)) { this.set({ state: 'offline', error: err.message }); return; }
+    if (passes(err)) { this.set({ state: 'offline', error: err.status ? err.message : '' }); return; }
     this.discard();
     this.set({ state: 'failed', error: err.message });
   }
