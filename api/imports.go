@@ -123,7 +123,7 @@ func (a *API) getImport(ctx context.Context, in *struct {
 	}
 	out.State, out.URL = ImportWaiting, task.shown()
 	if failed != nil {
-		out.State, out.Error = ImportFailed, viewFailure(failed)
+		out.State, out.Error = ImportFailed, viewFailure(failed, false)
 		out.Error.Title, out.Error.Remedy = "The video could not be fetched", "See the message; then ask for the import again."
 	}
 	return &importOutput{out}, nil

@@ -206,6 +206,26 @@ func TestFileThatIsToBeSaved(t *testing.T) {
 	}
 }
 
+// A job that is over is not said to be tried again, nor to be at its beginning.
+func TestJobThatIsOver(t *testing.T) {
+	s := newStage(t)
+	for state, again := range map[job.State]bool{job.Failed: true, job.Dead: false, job.Cancelled: false} {
+		rec := record("j1", state)
+		rec.Error = &job.Failure{Kind: job.OutOfDisk, Message: "full"}
+		rec.History = []job.Attempt{{Fence: 1, Error: rec.Error}}
+		s.ledger.Set(rec)
+		a := s.call(t, "GET", "/v1/jobs/j1", nil)
+		if says := strings.Contains(a.raw, "tried again"); says != again {
+			t.Errorf("of a job that is %s it is said: %s", state, a.raw)
+		}
+	}
+	s.succeed("j2") // Its last note of progress came early: it was a short one.
+	progress := s.call(t, "GET", "/v1/jobs/j2", nil).body["progress"].(map[string]any)
+	if progress["fraction"] != 1.0 || progress["eta_s"] != 0.0 {
+		t.Errorf("a job that has succeeded is at %v", progress)
+	}
+}
+
 // Buckets throw results away after some time; the job is told of all the same.
 func TestResultThatWasThrownAway(t *testing.T) {
 	s := newStage(t)

@@ -98,9 +98,12 @@ func view(rec job.Record) Job {
 			Bucket: rec.Source.Bucket, Key: rec.Source.Key, Version: rec.Source.Version,
 			ETag: rec.Source.ETag, Bytes: rec.Source.Bytes,
 		},
-		Attempt: rec.Attempt, Fence: rec.Fence, Progress: Progress(rec.Progress), Error: viewFailure(rec.Error),
+		Attempt: rec.Attempt, Fence: rec.Fence, Progress: Progress(rec.Progress), Error: viewFailure(rec.Error, rec.State == job.Failed),
 		History: make([]Attempt, len(rec.History)), DueAt: utc(rec.DueAt), CreatedAt: utc(rec.CreatedAt), UpdatedAt: utc(rec.UpdatedAt),
 		Request: rec.Request, Asked: rec.Asked,
+	}
+	if rec.State == job.Succeeded { // What was noted last is some seconds older than the end.
+		j.Progress.Fraction, j.Progress.ETASeconds = 1, 0
 	}
 	if rec.State != job.Failed {
 		j.DueAt = time.Time{}
@@ -108,7 +111,7 @@ func view(rec job.Record) Job {
 	for i, h := range rec.History {
 		j.History[i] = Attempt{
 			Fence: h.Fence, Worker: h.Worker, StartedAt: utc(h.StartedAt), EndedAt: utc(h.EndedAt),
-			Outcome: h.Outcome, Error: viewFailure(h.Error),
+			Outcome: h.Outcome, Error: viewFailure(h.Error, false),
 		}
 	}
 	return j
@@ -122,11 +125,15 @@ func utc(t time.Time) time.Time {
 }
 
 // viewFailure leaves out the stack, which is for the ledger and the log only.
-func viewFailure(f *job.Failure) *Failure {
+// again is whether the job is tried again, which is then said.
+func viewFailure(f *job.Failure, again bool) *Failure {
 	if f == nil {
 		return nil
 	}
 	title, remedy := words(f.Kind)
+	if again {
+		remedy += " The job is tried again."
+	}
 	return &Failure{
 		Kind: string(f.Kind), Title: title, Message: f.Message, Remedy: remedy,
 		Permanent: f.Kind.Permanent(), Stderr: f.Stderr,
@@ -151,18 +158,18 @@ func words(k job.Kind) (title, remedy string) {
 	case job.ModelMissing:
 		return "A model is missing or was altered", "Run motionmill models verify where the worker runs, then retry."
 	case job.GPUUnavailable:
-		return "The GPU could not be used", "Run motionmill doctor where the worker runs; the job is tried again."
+		return "The GPU could not be used", "Run motionmill doctor where the worker runs."
 	case job.OutOfMemory:
-		return "The worker ran out of memory", "Give the worker more memory or a smaller capacity; the job is tried again."
+		return "The worker ran out of memory", "Give the worker more memory or a smaller capacity."
 	case job.OutOfDisk:
-		return "The worker ran out of disk", "Free space in the worker's temporary folder; the job is tried again."
+		return "The worker ran out of disk", "Free space in the worker's temporary folder."
 	case job.Timeout:
-		return "It took too long", "The job is tried again; a shorter video or a stronger worker helps."
+		return "It took too long", "A shorter video or a stronger worker helps."
 	case job.Crashed:
-		return "A program crashed on this video", "The job is tried again; the last lines of the program are in its history."
+		return "A program crashed on this video", "The last lines of the program are in its history."
 	case job.Storage:
-		return "The object store could not be reached", "The job is tried again; check the store if it stays so."
+		return "The object store could not be reached", "Check the store if it stays so."
 	default:
-		return "Something unforeseen went wrong", "The job is tried again; the worker's log has the details."
+		return "Something unforeseen went wrong", "The worker's log has the details."
 	}
 }

@@ -37,7 +37,6 @@ function parts({ error, name, source }) {
 }
 
 function advice(j, text) {
-  if (j.state === 'dead') text = text.replace('; the job is tried again', '').replace('The job is tried again; ', '').replace(/^./, (c) => c.toUpperCase());
   if (j.state === 'failed' && j.due_at) text += ` ${t('failure.next', { time: timeOfDay(j.due_at) })}`;
   return text;
 }
