@@ -3,9 +3,11 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -79,6 +81,10 @@ func nameProblem(hc huma.Context, status string, v any) (any, error) {
 	}
 	if code, err := strconv.Atoi(status); err == nil && p.Type == "" {
 		p.Type = typeOf(code)
+	}
+	if p.Detail == "validation failed" && len(p.Errors) > 0 { // the framework's; people are shown the detail alone
+		first := p.Errors[0]
+		p.Detail = fmt.Sprintf("The request is not as /docs describes it, in %s: %s.", first.Location, strings.TrimSuffix(first.Message, "."))
 	}
 	if id := RequestFrom(hc.Context()); id != "" {
 		p.Instance = requestPrefix + id

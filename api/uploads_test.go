@@ -126,6 +126,22 @@ func TestUploadRefusals(t *testing.T) {
 	}
 }
 
+// People are shown the detail of a problem alone: it says what is wrong, and where.
+func TestDetailsOfRequestsThatAreNotAsDescribed(t *testing.T) {
+	s := newStage(t)
+	for _, c := range []struct{ method, path, body, says string }{
+		{"POST", "/v1/uploads", `{"name":"a.mp4","bytes":0,"type":"video/mp4"}`, "body.bytes: expected number >= 1"},
+		{"POST", "/v1/imports", `{"url":""}`, "body.url: expected length >= 1"},
+		{"POST", "/v1/uploads", `{"name":"a.mp4",`, "body: unexpected end"},
+		{"GET", "/v1/jobs?limit=many", "", "query.limit: invalid integer"},
+	} {
+		detail, _ := s.call(t, c.method, c.path, c.body, "Content-Type", "application/json").body["detail"].(string)
+		if !strings.Contains(detail, c.says) {
+			t.Errorf("%s %s %s: the detail is %q, not with %q", c.method, c.path, c.body, detail, c.says)
+		}
+	}
+}
+
 func TestUploadIDsThatNobodyGave(t *testing.T) {
 	s := newStage(t)
 	a := s.call(t, "POST", "/v1/uploads", map[string]any{"name": "a.mp4", "bytes": 1, "type": "video/mp4"})
