@@ -139,6 +139,9 @@ func TestImportsThatCannotBe(t *testing.T) {
 			}
 		})
 	}
+	if a := s.call(t, "POST", "/v1/imports", map[string]any{"url": "media.example.com/a.mp4"}); !strings.Contains(a.raw, "from its https:// on") || strings.Contains(a.raw, "not a public") {
+		t.Errorf("of a link without its beginning it is said: %s", a.raw)
+	}
 	wantProblem(t, s.call(t, "GET", "/v1/imports/x", nil), 404, "not-found")
 	a := s.call(t, "POST", "/v1/uploads", map[string]any{"name": "a.mp4", "bytes": 1, "type": "video/mp4"})
 	wantProblem(t, s.call(t, "GET", "/v1/imports/"+a.body["id"].(string), nil), 404, "not-found")

@@ -25,7 +25,7 @@ import (
 
 // ErrRefused is in the chain of every error about an address that is not for
 // us to call.
-var ErrRefused = errors.New("the address is not a public one")
+var ErrRefused = errors.New("it is not called")
 
 const (
 	// maxRedirects is how many times a server may send us on.
@@ -133,7 +133,8 @@ func (g *Guard) CheckURL(u *url.URL) error {
 	host := u.Hostname()
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https":
-		return refuse(u.Scheme+":", "only http and https addresses are fetched")
+		shown := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path} // without what may be secret in it
+		return job.Fail(job.Unsupported, "fetch", shown.String(), "only http and https addresses are fetched", "Give the whole link, from its https:// on.", ErrRefused)
 	case u.User != nil:
 		return refuse(host, "an address with a user name or a password in it is not fetched")
 	case host == "" || u.Opaque != "":
