@@ -50,13 +50,18 @@ function route() {
   $('detail').hidden = !match;
   if (match) {
     jobs.list.rest();
-    view = new ResultView($('detail'), decodeURIComponent(match[1]), online);
+    view = new ResultView($('detail'), plain(match[1]), online);
   } else {
     document.title = 'Motionmill';
     jobs.refresh();
   }
   notice();
   window.scrollTo(0, 0);
+}
+
+/** What an address means, or its letters where they mean nothing. */
+function plain(text) {
+  try { return decodeURIComponent(text); } catch { return text; }
 }
 
 /** Says the whole page in the language of now. */
