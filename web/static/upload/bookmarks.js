@@ -22,6 +22,21 @@ export function find(file, profile) {
   return read(prefix + fingerprint(file, profile))?.up ?? null;
 }
 
+/** Tells other tabs that an upload is under way here, until what it returns is called. */
+export function hold(file, profile) {
+  let end;
+  const over = new Promise((done) => { end = done; });
+  navigator.locks?.request(prefix + fingerprint(file, profile), { mode: 'shared' }, () => over).catch(() => {}); // without, another tab may offer it
+  return end;
+}
+
+/** The notes whose uploads are under way in no tab: they were broken off. */
+export async function brokenOff() {
+  const locks = await navigator.locks?.query().catch(() => null);
+  const held = new Set(locks?.held.map(({ name }) => name));
+  return unfinished().filter(({ key }) => !held.has(key));
+}
+
 export function forget(file, profile) {
   attempt(() => localStorage.removeItem(prefix + fingerprint(file, profile)));
 }

@@ -23,6 +23,7 @@ export class Upload {
 
   set(fields) {
     Object.assign(this, fields);
+    if (!this.underWay) { this.letGo?.(); this.letGo = null; } else if (this.up?.parts) this.letGo ??= bookmarks.hold(this.file, this.profile);
     this.changed(this);
   }
 

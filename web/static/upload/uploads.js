@@ -97,8 +97,8 @@ export class Uploads {
     }
   }
 
-  showUnfinished() {
-    for (const mark of bookmarks.unfinished()) {
+  async showUnfinished() {
+    for (const mark of await bookmarks.brokenOff()) {
       const node = unfinishedRow(mark, {
         again: () => $('files').click(),
         drop: () => { bookmarks.drop(mark.key); call('POST', mark.up.abort_url).catch(() => {}); }, // parts that stay expire in the store
