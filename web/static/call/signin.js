@@ -6,6 +6,8 @@ import { t } from '../i18n/i18n.js';
 import { forgetAll } from '../upload/bookmarks.js';
 
 const early = 60_000; // how long before its end a session is renewed, in ms
+const least = 30_000; // between two renewals, in ms: a clock that is ahead sees every session as ended
+let who = ''; // whose page this is
 let asking = null; // the one dialog that all calls wait for
 let timer = 0;
 
@@ -18,7 +20,7 @@ function alone(work) {
 
 function renewAt(expires) {
   clearTimeout(timer);
-  timer = setTimeout(() => alone(renew), Math.max(1000, Date.parse(expires) - Date.now() - early));
+  timer = setTimeout(() => alone(renew), Math.max(least, Date.parse(expires) - Date.now() - early));
 }
 
 /** Exchanges the cookies for new ones; tells whether there is a session. */
@@ -31,6 +33,7 @@ async function renew() {
 
 /** Shows who is signed in, and a way out. */
 function greet({ name, expires_at: expires }) {
+  who = name;
   renewAt(expires);
   const out = el('button', { type: 'button', class: 'quiet', t: 'signin.out' });
   out.addEventListener('click', async () => {
@@ -68,6 +71,11 @@ function ask() {
       try {
         const response = await post('/v1/auth/login', { name: name.value, password: password.value, cookie: true });
         const answer = await response.json();
+        if (response.ok && who && who !== answer.name) { // what is shown, and under way, is another's
+          forgetAll();
+          location.replace('/');
+          return;
+        }
         if (response.ok) {
           greet(answer);
           dialog.remove();
