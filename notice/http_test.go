@@ -69,6 +69,18 @@ func TestRetryAfterIsMinded(t *testing.T) {
 	}
 }
 
+func TestRetryAfterMayBeATime(t *testing.T) {
+	for ends, want := range map[time.Duration]time.Duration{20 * time.Minute: 20 * time.Minute, 48 * time.Hour: time.Hour, -time.Hour: 0} {
+		got := try(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", time.Now().Add(ends).UTC().Format(http.TimeFormat))
+			w.WriteHeader(http.StatusTooManyRequests)
+		})
+		if (want - got.after).Abs() > time.Minute {
+			t.Errorf("a time in %v came to a pause of %v", ends, got.after)
+		}
+	}
+}
+
 func TestAServerThatIsNotThereIsNotNamedWithItsToken(t *testing.T) {
 	d := deliverer(t, newMemory(), http.DefaultTransport, "http://127.0.0.1:1/hook?token=PLANTED")
 	to := d.cfg.Endpoints[0]

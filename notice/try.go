@@ -201,8 +201,20 @@ func judge(resp *http.Response) answer {
 	default:
 		got.err = fmt.Errorf("the endpoint answered %s", resp.Status)
 	}
-	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
-		got.after = min(time.Duration(seconds), longestPause/time.Second) * time.Second
-	}
+	got.after = retryAfter(resp.Header)
 	return got
+}
+
+// retryAfter is the pause that an answer asks for, in seconds or as the time
+// when it ends (RFC 9110, 10.2.3); 0 where it asks for none.
+func retryAfter(head http.Header) time.Duration {
+	text := head.Get("Retry-After")
+	if seconds, err := strconv.Atoi(text); err == nil {
+		return min(time.Duration(max(seconds, 0)), longestPause/time.Second) * time.Second
+	}
+	ends, err := http.ParseTime(text)
+	if err != nil {
+		return 0
+	}
+	return min(max(time.Until(ends), 0), longestPause)
 }
