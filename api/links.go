@@ -72,7 +72,7 @@ func (l *links) good(ctx context.Context, grant auth.Grant) error {
 	switch {
 	case err != nil && job.KindOf(err) == job.SourceGone:
 		delete(l.seen, name)
-		return &auth.Denied{Reason: auth.Ended}
+		return &auth.Denied{Reason: auth.Withdrawn}
 	case err != nil:
 		return fmt.Errorf("look for the link: %w", err)
 	}

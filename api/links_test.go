@@ -40,7 +40,16 @@ func TestShareLinkCalledBack(t *testing.T) {
 	if !strings.Contains(a.raw, "has ended") {
 		t.Errorf("who holds the link is told %s", a.raw)
 	}
-	wantProblem(t, s.call(t, "GET", "/share?share="+token, nil), 401, "invalid-token")
+	refused := s.call(t, "GET", "/share?share="+token, nil)
+	wantProblem(t, refused, 401, "invalid-token")
+	if !strings.Contains(refused.raw, "has ended") || strings.Contains(refused.raw, "session") {
+		t.Errorf("who has the link is told %s", refused.raw)
+	}
+	// A browser shows the page, which says so, instead of the problem as JSON.
+	page := s.call(t, "GET", "/share?share="+token, nil, "Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+	if page.status != 303 || page.header.Get("Location") != "/#/refused" {
+		t.Errorf("a browser is answered %d and led to %q", page.status, page.header.Get("Location"))
+	}
 	wantProblem(t, s.call(t, "GET", file, nil, "Cookie", cookie), 401, "unauthenticated")
 	wantStatus(t, s.call(t, "GET", file+"?share="+kept, nil), 302)
 	wantStatus(t, s.call(t, "GET", file, nil, "Cookie", own), 302)

@@ -156,6 +156,10 @@ func (a *API) openShare(w http.ResponseWriter, r *http.Request) {
 	}
 	grant, p := a.opened(r.Context(), auth.Share, r.URL.Query().Get(shareParameter))
 	if p != nil {
+		if p.Status == http.StatusUnauthorized && strings.Contains(r.Header.Get("Accept"), "text/html") { // a person, who is told by the page
+			http.Redirect(w, r, "/#/refused", http.StatusSeeOther)
+			return
+		}
 		p.Detail = strings.Replace(p.Detail, "The credential", "The link", 1)
 		writeProblem(w, p)
 		return

@@ -96,6 +96,7 @@ const (
 	Reused       Reason = "reused"
 	BadPassword  Reason = "password"
 	WrongPurpose Reason = "purpose"
+	Withdrawn    Reason = "withdrawn"
 )
 
 // Denied is why a credential proves nothing. Its text is fit for whoever sent
@@ -135,6 +136,8 @@ func (d *Denied) Error() string {
 		return "name or password is wrong"
 	case WrongPurpose:
 		return "it is meant for something else"
+	case Withdrawn:
+		return "it has ended; ask whoever gave it to you for another"
 	default:
 		return "it cannot be read"
 	}

@@ -41,18 +41,20 @@ function notice() {
   $('notice').hidden = !stage?.notice || $('home').hidden;
 }
 
-/** Shows what the address says: #/jobs/<id>, or the list. */
+/** Shows what the address says: #/jobs/<id>, #/refused where a share link is not good, or the list. */
 function route() {
   const match = location.hash.match(/^#\/jobs\/([^/?#]+)/);
+  const refused = location.hash === '#/refused';
   view?.close();
   view = null;
-  $('home').hidden = Boolean(match);
-  $('detail').hidden = !match;
+  $('home').hidden = Boolean(match) || refused;
+  $('detail').hidden = !$('home').hidden;
   if (match) {
     jobs.list.rest();
     view = new ResultView($('detail'), plain(match[1]), online);
   } else {
     document.title = 'Motionmill';
+    $('detail').replaceChildren(...(refused ? [el('p', { class: 'notice', role: 'alert', t: 'share.refused' })] : []));
     jobs.refresh();
   }
   notice();

@@ -57,6 +57,7 @@ export default {
   'file.silhouette.webm': 'The person with a transparent background (VP9)', 'file.silhouette.mp4': 'Colour above matte, for players without transparency',
   'file.poster.jpg': 'A still', 'file.sprite.jpg': 'Thumbnails', 'file.sprite.vtt': 'Where each thumbnail lies',
   'file.hls/master.m3u8': 'Adaptive streaming (HLS)', 'file.manifest.json': 'What was made, of what and how',
+  'share.refused': 'This link is not good any more: it has expired, was called back, or is not whole. Ask whoever gave it to you for another.',
   'share.title': 'Hand it on', 'share.link': 'Copy a link', 'share.embed': 'Copy the embed code', 'share.view': 'What the embedded player shows', 'share.code': 'Text to copy',
   'share.copied': 'Copied. Put it into the source of a page; its origin needs the leave of this stage (CORS).', 'share.linked': 'Copied. Whoever has the link can see this result.',
   'share.select': 'Copy the marked text.', 'share.until': 'Good until {time}.',

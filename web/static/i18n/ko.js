@@ -57,6 +57,7 @@ export default {
   'file.silhouette.webm': '배경이 투명한 사람(VP9)', 'file.silhouette.mp4': '투명도를 지원하지 않는 재생기용, 위는 색 아래는 매트',
   'file.poster.jpg': '정지 화면', 'file.sprite.jpg': '미리 보기 그림', 'file.sprite.vtt': '각 미리 보기 그림의 위치',
   'file.hls/master.m3u8': '적응형 스트리밍(HLS)', 'file.manifest.json': '무엇으로 무엇을 어떻게 만들었는지',
+  'share.refused': '이 링크는 더 이상 쓸 수 없습니다. 기간이 지났거나 끊겼거나, 주소가 온전하지 않습니다. 링크를 준 사람에게 새 링크를 요청하세요.',
   'share.title': '공유', 'share.link': '링크 복사', 'share.embed': '삽입 코드 복사', 'share.view': '삽입한 재생기에 보일 것', 'share.code': '복사할 글',
   'share.copied': '복사했습니다. 페이지 소스에 넣으세요. 그 페이지의 출처를 이 서버가 허용해야 합니다(CORS).', 'share.linked': '복사했습니다. 링크를 가진 사람은 누구나 이 결과를 볼 수 있습니다.',
   'share.select': '선택된 글을 복사하세요.', 'share.until': '{time}까지 유효합니다.',
