@@ -44,7 +44,7 @@ func (s *Slack) message(r job.Report, more int) string {
 	if more > 0 {
 		fmt.Fprintf(&text, "\n%d more of this kind since the last message", more)
 	}
-	if tail := s.cfg.Scrubber.Scrub(tail(r.Failure)); tail != "" {
+	if tail := tail(r.Failure, s.cfg.Scrubber.Scrub); tail != "" {
 		fmt.Fprintf(&text, "\n```%s```", strings.ReplaceAll(s.plain(tail), "```", "'''"))
 	}
 	return text.String()
@@ -57,13 +57,14 @@ func (s *Slack) plain(text string) string {
 }
 
 // tail is the beginning of a stack, where the panic is, or the last lines of
-// the program that failed.
-func tail(f job.Failure) string {
+// the program that failed. It is scrubbed before it is cut: half a secret is
+// known by nothing.
+func tail(f job.Failure, scrub func(string) string) string {
 	if f.Stack != "" {
-		return cut(ownFrames(f.Stack), maxTail)
+		return cut(scrub(ownFrames(f.Stack)), maxTail)
 	}
 	lines := f.Stderr[max(len(f.Stderr)-tailLines, 0):]
-	text := strings.Join(lines, "\n")
+	text := scrub(strings.Join(lines, "\n"))
 	if len(text) > maxTail {
 		text = "…" + strings.ToValidUTF8(text[len(text)-maxTail:], "")
 	}

@@ -64,7 +64,7 @@ func (s *Sentry) Report(r job.Report) {
 	}
 	event.Exception = []sentry.Exception{{Type: what, Value: s.scrubber.Scrub(r.Message), Stacktrace: framesOf(r.Stack)}}
 	if r.Stack == "" { // Else events are one when their stacks are.
-		event.Fingerprint = []string{what, r.Where, beforeColon(r.Message)}
+		event.Fingerprint = []string{what, r.Where, s.scrubber.Scrub(beforeColon(r.Message))}
 	}
 	for name, value := range map[string]string{"kind": string(r.Kind), "job": r.Job, "worker": r.Worker, "request": r.Request, "where": r.Where} {
 		if value != "" {

@@ -166,6 +166,24 @@ func TestAMessageSaysWhatAPersonNeeds(t *testing.T) {
 	}
 }
 
+// A secret that lies where the text is cut is not told by half.
+func TestSecretsAreScrubbedBeforeTheTextIsCut(t *testing.T) {
+	scrubber := NewScrubber("planted-secret-that-is-known")
+	rest := strings.Repeat("x", maxTail-10)
+	for name, f := range map[string]job.Failure{
+		"the last lines": {Stderr: []string{"get https://bucket.test/a?X-Amz-Signature=0123456789abcdef" + rest, "planted-secret-that-is-known"}},
+		"a known one":    {Stderr: []string{"secret: planted-secret-that-is-known" + rest}},
+		"a stack":        {Stack: rest + "planted-secret-that-is-known"},
+	} {
+		got := tail(f, scrubber.Scrub)
+		for _, half := range []string{"abcdef", "known", "planted-"} {
+			if strings.Contains(got, half) {
+				t.Errorf("%s: %q is told", name, half)
+			}
+		}
+	}
+}
+
 func TestSecretsAreScrubbed(t *testing.T) {
 	s := NewScrubber("planted-secret", "short", slackURL)
 	for name, test := range map[string]struct{ text, secret string }{
