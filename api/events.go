@@ -60,6 +60,9 @@ func (a *API) jobEvents(ctx context.Context, in *JobPath) (*huma.StreamResponse,
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Accel-Buffering", "no")
 		w.WriteHeader(http.StatusOK)
+		if hc.Method() == http.MethodHead { // nothing follows
+			return
+		}
 		s := &stream{w: w, control: http.NewResponseController(w)}
 		a.watch(ctx, rec, s)
 	}}, nil

@@ -185,3 +185,18 @@ func TestShutdownDoesNotWaitForListeners(t *testing.T) {
 		t.Errorf("serve: %v", err)
 	}
 }
+
+// A HEAD is answered at once, and is no listener for as long as the job runs.
+func TestHeadOfAStreamEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStageInBubble(t)
+		s.ledger.Set(record("j1", job.Running))
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		a := s.doIn(ctx, t, "HEAD", "/v1/jobs/j1/events", "")
+		if a.status != 200 || a.raw != "" || time.Since(began) > 0 {
+			t.Errorf("it was answered %d with %q after %v", a.status, a.raw, time.Since(began))
+		}
+	})
+}
