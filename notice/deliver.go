@@ -153,7 +153,7 @@ func (d *Deliverer) look(ctx context.Context) (again bool, err error) {
 		switch lane, ok := d.lanes[k.endpoint]; {
 		case !due:
 		case k.endpoint == everyone:
-			err = errors.Join(err, d.address(ctx, e.Name))
+			err = errors.Join(err, d.address(ctx, e.Name, k.tag))
 			d.forget(e.Name)
 			again = true
 		case ok:
@@ -245,8 +245,9 @@ func (d *Deliverer) forget(name string) {
 }
 
 // address makes a delivery for each endpoint of a job that was announced, then
-// removes what asked for them.
-func (d *Deliverer) address(ctx context.Context, name string) error {
+// removes what asked for them. It holds that first, as deliver does: a process
+// that was slower would make deliveries anew that another has made and sent.
+func (d *Deliverer) address(ctx context.Context, name, tag string) error {
 	text, err := d.cfg.Box.Read(ctx, name)
 	if err != nil {
 		if job.KindOf(err) == job.SourceGone {
@@ -256,6 +257,10 @@ func (d *Deliverer) address(ctx context.Context, name string) error {
 	}
 	asked, err := decode(name, text)
 	if err != nil {
+		return err
+	}
+	asked.DueAt = time.Now().UTC().Add(holdFor)
+	if _, ok, err := d.cfg.Box.Write(ctx, name, tag, asked.encode()); err != nil || !ok {
 		return err
 	}
 	for key, lane := range d.lanes {
