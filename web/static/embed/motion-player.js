@@ -79,6 +79,7 @@ export class MotionPlayer extends HTMLElement {
       if (turn !== this.turn) return;
       if (!response.ok) throw new Error(job.detail);
       if (job.state !== 'succeeded') { this.tell(t(`state.${job.state}`)); return; }
+      if (!job.outputs) { this.tell(t('result.gone')); return; }
       this.show(playable(job, from));
       this.dispatchEvent(new CustomEvent('ready'));
     } catch (err) {
