@@ -39,7 +39,7 @@ func newRoot(between seam) *cobra.Command {
 		Short:         "Turns a video of a person moving into web renditions, a pose track and a cut-out silhouette",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          subcommandOnly,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.PersistentFlags().String("log-level", "", "least level that is logged: debug, info, warn, error; default info for services, warn for other commands")
@@ -48,8 +48,11 @@ func newRoot(between seam) *cobra.Command {
 	root.PersistentFlags().Bool("json", false, "print machine-readable lines on stdout, and log JSON")
 	root.AddCommand(newRunCommand(), newLocalCommand(), newServeCommand(), newWorkCommand(between), newObjectsCommand(),
 		newSubmitCommand(), newJobsCommand(), newUsersCommand(), newModelsCommand(), newBenchCommand(), newDoctorCommand(), newVersionCommand())
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+	})
 	strictCompletion(root)
+	strictHelp(root)
 	bindEnvironment(root)
 	return root
 }
@@ -62,6 +65,23 @@ func strictCompletion(root *cobra.Command) {
 		if cmd.Name() == "completion" {
 			cmd.Args = subcommandOnly
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+	}
+}
+
+// strictHelp has the help command refuse a command that there is not; by itself
+// it would print the help of the next one above and call that a success.
+func strictHelp(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "help" {
+			cmd.Args = func(_ *cobra.Command, args []string) error {
+				found, rest, err := root.Find(args)
+				if err != nil || len(rest) > 0 {
+					return subcommandOnly(found, rest)
+				}
+				return nil
+			}
 		}
 	}
 }
@@ -86,7 +106,7 @@ func newVersionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Args:  exactArgs(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if wantsJSON(cmd) {
 				printJSON(cmd.OutOrStdout(), map[string]string{"version": version})

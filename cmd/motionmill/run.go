@@ -113,12 +113,18 @@ func subcommandOnly(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// exactArgs is cobra.ExactArgs with the exit status of wrong usage.
+// exactArgs refuses any other number of arguments, and shows what the command takes.
 func exactArgs(n int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if err := cobra.ExactArgs(n)(cmd, args); err != nil {
-			return usageError{err}
+		if len(args) != n {
+			return wrongArgs(cmd, counted(n, "argument"), args)
 		}
 		return nil
 	}
+}
+
+// wrongArgs tells how many arguments a command takes, and shows its usage.
+func wrongArgs(cmd *cobra.Command, takes string, args []string) error {
+	return usageError{fmt.Errorf("%s takes %s, and got %d; usage: %s; see %s --help",
+		cmd.CommandPath(), takes, len(args), cmd.UseLine(), cmd.CommandPath())}
 }

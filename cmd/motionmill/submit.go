@@ -67,8 +67,8 @@ func newSubmitCommand() *cobra.Command {
 		Long: "Uploads files to a stage, or has it fetch them from URLs that anyone can open. A large upload that\n" +
 			"breaks off is kept: the same command goes on with it, and sends what has not arrived.",
 		Args: func(cmd *cobra.Command, args []string) error {
-			if err := cobra.MinimumNArgs(1)(cmd, args); err != nil {
-				return usageError{err}
+			if len(args) == 0 {
+				return wrongArgs(cmd, "1 argument or more", args)
 			}
 			return nil
 		},
