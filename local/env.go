@@ -28,6 +28,8 @@ func (s *Stage) environ(inherited []string) []string {
 		"AWS_CONFIG_FILE=" + os.DevNull,
 		"AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
 		"AWS_EC2_METADATA_DISABLED=true",
+		// Of a file of settings the caller has taken what counts; a child would take AWS's from it again.
+		"MOTIONMILL_ENV_FILE=" + os.DevNull,
 	}
 	taken := map[string]bool{}
 	for _, setting := range own {

@@ -136,6 +136,7 @@ func TestEnv(t *testing.T) {
 		"PATH=/bin", "MOTIONMILL_CAPACITY=3", "MOTIONMILL_STAGE=local", "AWS_ACCESS_KEY_ID=" + s.AccessKey,
 		"AWS_SECRET_ACCESS_KEY=" + s.SecretKey, "AWS_REGION=us-east-1", "AWS_ENDPOINT_URL_S3=http://" + s.StoreAddress,
 		"MOTIONMILL_UPLOADS_BUCKET=motionmill-uploads", "MOTIONMILL_LISTEN=" + s.Address,
+		"MOTIONMILL_ENV_FILE=/dev/null", // Else a child would read AWS_PROFILE from .env.
 	} {
 		if !slices.Contains(env, want) {
 			t.Errorf("%s is missing", want)
