@@ -66,6 +66,11 @@ func runFile(cmd *cobra.Command, models *inferenceFlags, input string, metadata 
 	if err := checkFile(input); err != nil {
 		return err
 	}
+	undo, err := makeFolder(out, "--out")
+	if err != nil {
+		return err
+	}
+	defer undo()
 	meter := newMeter(wantsJSON(cmd), cmd.OutOrStdout())
 	manifest, err := cfg.FileWith(cmd.Context(), input, metadata, out, profile, meter.report)
 	meter.done()

@@ -99,6 +99,13 @@ func submitAll(cmd *cobra.Command, c *client.Client, flags *submitFlags, files [
 			return err
 		}
 	}
+	if flags.out != "" {
+		undo, err := makeFolder(flags.out, "--out")
+		if err != nil {
+			return err
+		}
+		defer undo()
+	}
 	uploads := make([]string, 0, len(files))
 	for _, file := range files {
 		send := sendFile
