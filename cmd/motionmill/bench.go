@@ -53,6 +53,13 @@ func runBench(cmd *cobra.Command, models *inferenceFlags, flags benchFlags) erro
 	if flags.price < 0 {
 		return usageError{errors.New("bench: --price cannot be negative")}
 	}
+	if flags.write {
+		undo, err := tryCapacityFile(flags.capacityFile)
+		if err != nil {
+			return err
+		}
+		defer undo()
+	}
 	cfg, profile, err := pipelineAlone(cmd.Context(), cmd, models, flags.profile, slog.LevelWarn)
 	if err != nil {
 		return err

@@ -100,6 +100,20 @@ func TestBenchWritesTheCapacity(t *testing.T) {
 	}
 }
 
+// TestBenchTriesItsFileBeforeItMeasures names files that cannot be written: that
+// is told at once, not after the minutes of the measurement.
+func TestBenchTriesItsFileBeforeItMeasures(t *testing.T) {
+	for _, path := range []string{"", t.TempDir(), "/proc/motionmill/capacity.json"} {
+		out, errs, status := motionmill(t, "bench", "--write", "--capacity-file", path)
+		if status != statusUsage || out != "" || !strings.Contains(errs, "--capacity-file") {
+			t.Errorf("%q: status %d, it prints %q and says %q", path, status, out, errs)
+		}
+	}
+	if help := mustRun(t, "bench", "--help"); !strings.Contains(help, "--capacity-file string ") {
+		t.Errorf("the help shows the flag otherwise:\n%s", help)
+	}
+}
+
 // TestMeasuredCapacityOfAWorker starts workers with files that are no good: those
 // of another machine are left, all others refused.
 func TestMeasuredCapacityOfAWorker(t *testing.T) {

@@ -33,7 +33,7 @@ type measuredCapacity struct {
 
 // addCapacityFile adds the flag that bench and workers share.
 func addCapacityFile(cmd *cobra.Command, path *string) {
-	cmd.Flags().StringVar(path, "capacity-file", defaultCapacityFile(), "file of the capacity that `motionmill bench --write` measured")
+	cmd.Flags().StringVar(path, "capacity-file", defaultCapacityFile(), "file of the capacity that motionmill bench --write measured")
 }
 
 func defaultCapacityFile() string {
@@ -44,16 +44,23 @@ func defaultCapacityFile() string {
 	return filepath.Join(dir, "motionmill", "capacity.json")
 }
 
+// tryCapacityFile finds out whether the capacity can be written to path once it
+// has been measured, which takes minutes. What undo returns removes the folders
+// that were made for it, as far as they are empty.
+func tryCapacityFile(path string) (undo func(), err error) {
+	if path == "" {
+		return nil, usageError{errors.New("write the capacity: this user has no folder of settings; name a file by --capacity-file")}
+	}
+	if there, err := os.Stat(path); err == nil && !there.Mode().IsRegular() {
+		return nil, usageError{fmt.Errorf("write the capacity: %s is no plain file; name another by --capacity-file", path)}
+	}
+	return makeFolder(filepath.Dir(path), "--capacity-file")
+}
+
 func (m measuredCapacity) write(path string) error {
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write the capacity: %w", err)
-	}
-	if path == "" {
-		return usageError{errors.New("write the capacity: this user has no folder of settings; name a file by --capacity-file")}
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("write the capacity: %w; name another file by --capacity-file", err)
 	}
 	if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil {
 		return fmt.Errorf("write the capacity: %w; name another file by --capacity-file", err)
