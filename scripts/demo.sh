@@ -10,7 +10,11 @@ set -m # The stage gets a process group of its own, so that Ctrl-C reaches it th
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 program=bin/motionmill
 video=${VIDEO:-inference/starter/demo.mp4}
-dir=${DIR:-${XDG_DATA_HOME:-$HOME/.local/share}/motionmill/demo}
+case ${XDG_DATA_HOME:-} in
+  /*) data=$XDG_DATA_HOME ;;
+  *) data=${HOME:+$HOME/.local/share} ;; # As motionmill does: a relative path counts for nothing.
+esac
+dir=${DIR:-${data:+$data/motionmill/demo}}
 stage=
 
 say() { printf 'demo: %s\n' "$*" >&2; }
@@ -84,7 +88,8 @@ report() {
 
 [ -x "$program" ] || fail "$program is missing; run make build"
 [ -r "$video" ] || fail "$video cannot be read; give another by VIDEO=path"
-mkdir -p -m 700 "$dir"
+[ -n "$dir" ] || fail "HOME is not set; give a folder by DIR=path"
+mkdir -p -m 700 "$dir" || fail "the folder $dir cannot be made; give another by DIR=path"
 choose_port
 log=$dir/demo-$port.log
 url=http://127.0.0.1:$port

@@ -5,7 +5,6 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/motionmill
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
@@ -13,6 +12,13 @@ missing() {
   say "$*"
   exit 3
 }
+
+cache=${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}/motionmill
+case $cache in
+  /motionmill) missing "there is no cache folder: set HOME, or XDG_CACHE_HOME to an absolute path" ;;
+  /*) ;;
+  *) missing "XDG_CACHE_HOME is $XDG_CACHE_HOME: it must be an absolute path, or motionmill does not find what is put there" ;;
+esac
 
 # as_root runs a command with the rights to install packages.
 as_root() {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -67,10 +68,11 @@ func runChecks(cmd *cobra.Command, all []check) error {
 	return nil
 }
 
-// remedyOf returns what mends an error, and the error without that.
+// remedyOf returns what mends an error, and the error without that. What the error
+// itself says goes before what usually mends the check.
 func remedyOf(c check, err error) (mend string, finding error) {
 	var typed *job.Error
-	if c.mend != "" || !errors.As(err, &typed) || typed.Error() != err.Error() {
+	if !errors.As(err, &typed) || typed.Error() != err.Error() || typed.Remedy == "" {
 		return c.mend, err
 	}
 	bare := *typed
@@ -130,7 +132,7 @@ func lookAtModels(cmd *cobra.Command, models *inferenceFlags) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	found := ""
+	var found []string
 	for _, task := range []string{"detect", "pose", "matte"} {
 		m, ok := catalogue.Best(task)
 		if !ok {
@@ -139,16 +141,16 @@ func lookAtModels(cmd *cobra.Command, models *inferenceFlags) (string, error) {
 		if err := m.Verify(); err != nil {
 			return "", err
 		}
-		found += fmt.Sprintf("%s=%s ", task, m.Name)
+		found = append(found, task+"="+m.Name)
 	}
-	return found, nil
+	return strings.Join(found, " "), nil
 }
 
 // lookAtWorkFolder tries that files of jobs can be written.
 func lookAtWorkFolder(context.Context) (string, error) {
 	dir, err := os.MkdirTemp("", "motionmill-doctor-")
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("make a folder for it: %w; set TMPDIR to one that can be written to", err)
 	}
 	return filepath.Dir(dir), os.RemoveAll(dir)
 }
@@ -162,7 +164,7 @@ func tryVideo(ctx context.Context, cmd *cobra.Command, models *inferenceFlags) (
 	defer cfg.Engine.Close()
 	dir, err := os.MkdirTemp("", "motionmill-doctor-")
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("make a folder for it: %w; set TMPDIR to one that can be written to", err)
 	}
 	defer os.RemoveAll(dir)
 	clip, err := cutDemo(ctx, dir, 2)

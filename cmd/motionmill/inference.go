@@ -44,14 +44,15 @@ func (f *inferenceFlags) addFolder(cmd *cobra.Command) {
 		"folder of models, or several separated as in PATH")
 }
 
-// defaultModelsDir is where pulled models lie.
+// defaultModelsDir is where pulled models lie; empty for a user without a home, for
+// whom a folder has to be named.
 func defaultModelsDir() string {
-	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) { // A relative one counts for nothing, as XDG says.
 		return filepath.Join(dir, "motionmill", "models")
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return "models"
+		return ""
 	}
 	return filepath.Join(home, ".local", "share", "motionmill", "models")
 }

@@ -165,8 +165,12 @@ func starterNotice(cmd *cobra.Command, models *inferenceFlags) (string, error) {
 	if len(starters) == 0 {
 		return "", nil
 	}
-	return fmt.Sprintf("The built-in starter models are in use (%s). They have only seen rendered figures; real footage wants a pulled model, in %s.",
-		strings.Join(starters, ", "), models.modelsDir), nil
+	where := ""
+	if models.modelsDir != "" {
+		where = ", in " + models.modelsDir
+	}
+	return fmt.Sprintf("The built-in starter models are in use (%s). They have only seen rendered figures; real footage wants a pulled model%s.",
+		strings.Join(starters, ", "), where), nil
 }
 
 // listen serves until ctx ends, then lets requests finish for a while.

@@ -18,7 +18,11 @@ import (
 // MinimumVersion is the oldest ONNX Runtime whose API the binding can use.
 const MinimumVersion = "1.24"
 
-const libraryRemedy = "Run make setup, which puts ONNX Runtime into the cache folder, or set MOTIONMILL_ORT_LIBRARY to a libonnxruntime of at least " + MinimumVersion
+const (
+	nameRemedy    = "set MOTIONMILL_ORT_LIBRARY to a libonnxruntime of at least " + MinimumVersion
+	libraryRemedy = "Run make setup, which puts ONNX Runtime into the cache folder, or " + nameRemedy
+	cacheRemedy   = "Set HOME, or XDG_CACHE_HOME to an absolute path, as they were for make setup, or " + nameRemedy
+)
 
 // loaded is the one piece of package state here: a C library is loaded once a
 // process, whatever the number of Runtimes.
@@ -32,7 +36,7 @@ var loaded struct {
 // cache), else that of the system; empty when there is none.
 func FindLibrary() string {
 	name := libraryName()
-	if folder := cacheFolder(); folder != "" {
+	if folder, err := cacheFolder(); err == nil {
 		if path := newestLibrary(folder, name); path != "" {
 			return path
 		}
@@ -57,13 +61,10 @@ func libraryName() string {
 	return "libonnxruntime.so"
 }
 
-// cacheFolder is where make setup puts libraries; empty where the user has no cache.
-func cacheFolder() string {
+// cacheFolder is where make setup puts libraries; an error where the user has no cache.
+func cacheFolder() (string, error) {
 	cache, err := os.UserCacheDir()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(cache, "motionmill", "onnxruntime")
+	return filepath.Join(cache, "motionmill", "onnxruntime"), err
 }
 
 // systemFolders are those in which the system's loader looks.
@@ -116,7 +117,11 @@ func versionNumbers(text string) []int {
 // All sessions share one arena of at most memory bytes; 0 is no bound.
 func loadLibrary(path string, memory int64) (version string, err error) {
 	if path == "" {
-		return "", missingPart(cacheFolder(), "the library is neither in this cache folder nor in the system's", nil)
+		folder, err := cacheFolder()
+		if err != nil {
+			return "", job.Fail(job.ModelMissing, "load ONNX Runtime", "", "the library is not among the system's, and there is no cache folder to look into", cacheRemedy, err)
+		}
+		return "", missingPart(folder, "the library is neither in this cache folder nor in the system's", nil)
 	}
 	if _, err := os.Stat(path); err != nil {
 		return "", missingPart(path, "the library is not there", err)
