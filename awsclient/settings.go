@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/motionmill/motionmill/job"
 )
@@ -19,7 +20,9 @@ func Settings(ctx context.Context, given *aws.Config) (aws.Config, error) {
 	if given != nil {
 		return given.Copy(), nil
 	}
-	own, err := config.LoadDefaultConfig(ctx)
+	// The SDK's log of its own is text on stderr, debugging included, whatever format
+	// and level ours has. What fails there fails the request as well, which says so.
+	own, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	if err != nil {
 		return aws.Config{}, job.Fail(job.Internal, "read the settings of AWS", "", "", "Mend the variable or file that it names.", err)
 	}
