@@ -26,7 +26,12 @@ func run(args []string, between seam) int {
 	context.AfterFunc(ctx, stop) // A second signal ends the process at once.
 	root := newRoot(between)
 	root.SetArgs(args)
+	out := &printed{to: os.Stdout}
+	root.SetOut(out)
 	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = out.lost()
+	}
 	if err != nil && !errors.Is(err, errReported) {
 		printError(root, err)
 	}
