@@ -15,6 +15,8 @@ func TestWrongArgumentsAreToldWithTheUsage(t *testing.T) {
 		{"jobs list x", "motionmill jobs list takes 0 arguments, and got 1; usage: motionmill jobs list"},
 		{"submit", "motionmill submit takes 1 argument or more, and got 0; usage: motionmill submit FILE|URL…"},
 		{"version x", "motionmill version takes 0 arguments, and got 1"},
+		{"jobs redrive --all x", "redrive: name jobs, or say --all for every dead job; not both"},
+		{"jobs list --limit -1", "--limit -1: it cannot be negative"},
 		{"run --fly", "unknown flag: --fly; see motionmill run --help"},
 		{"work --lease soon", `invalid duration "soon"; see motionmill work --help`},
 		{"fly", `unknown command "fly" for "motionmill"; see motionmill --help`},

@@ -53,6 +53,9 @@ func newJobsListCommand(server *serverFlag) *cobra.Command {
 		Short: "List jobs, the newest first",
 		Args:  exactArgs(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if limit < 0 {
+				return usageError{fmt.Errorf("read --limit %d: it cannot be negative; 0 lists all", limit)}
+			}
 			filter := client.Filter{Profile: profile}
 			for _, s := range states {
 				if !slices.Contains(job.States(), job.State(s)) {

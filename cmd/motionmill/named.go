@@ -19,7 +19,7 @@ func newNamedOrAllCommand(
 		Short: short,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			if all == (len(ids) > 0) {
-				return usageError{fmt.Errorf("%s: name %s, or say --all", verb, things)}
+				return usageError{fmt.Errorf("%s: name %s, or say --all for %s; not both", verb, things, everyOne)}
 			}
 			c, err := server.client()
 			if err != nil {
