@@ -175,21 +175,48 @@ func (f *usersFlags) newPassword(cmd *cobra.Command) (string, error) {
 	if !term.IsTerminal(screen) {
 		return "", usageError{errors.New("users: there is no terminal to ask for the password on; give --password-file FILE, - for stdin, or --generate")}
 	}
-	fmt.Fprint(cmd.ErrOrStderr(), "password: ")
-	first, err := term.ReadPassword(screen)
-	fmt.Fprint(cmd.ErrOrStderr(), "\nonce more: ")
+	first, err := askPassword(cmd, screen, "password: ")
 	if err != nil {
-		return "", fmt.Errorf("read the password: %w", err)
+		return "", err
 	}
-	second, err := term.ReadPassword(screen)
-	fmt.Fprintln(cmd.ErrOrStderr())
+	second, err := askPassword(cmd, screen, "once more: ")
 	if err != nil {
-		return "", fmt.Errorf("read the password: %w", err)
+		return "", err
 	}
 	if !bytes.Equal(first, second) {
 		return "", usageError{errors.New("users: the two passwords differ; nothing was changed")}
 	}
 	return string(first), nil
+}
+
+// askPassword reads a line that the screen does not show. Ctrl-C ends it, and the
+// screen shows again what is typed.
+func askPassword(cmd *cobra.Command, screen int, question string) ([]byte, error) {
+	before, err := term.GetState(screen)
+	if err != nil {
+		return nil, fmt.Errorf("read the password: %w", err)
+	}
+	type line struct {
+		text []byte
+		err  error
+	}
+	typed := make(chan line, 1)
+	fmt.Fprint(cmd.ErrOrStderr(), question)
+	go func() { // It cannot be called off; the process ends soon.
+		text, err := term.ReadPassword(screen)
+		typed <- line{text, err}
+	}()
+	select {
+	case got := <-typed:
+		fmt.Fprintln(cmd.ErrOrStderr())
+		if got.err != nil {
+			return nil, fmt.Errorf("read the password: %w", got.err)
+		}
+		return got.text, nil
+	case <-cmd.Context().Done():
+		fmt.Fprintln(cmd.ErrOrStderr())
+		return nil, errors.Join(fmt.Errorf("read the password: %w", cmd.Context().Err()), term.Restore(screen, before))
+	}
 }
 
 // readPassword reads a password from a file or stdin, without the line's end.
