@@ -62,7 +62,8 @@ start() {
   for _ in $(seq 300); do
     if grep -q '^Ctrl-C' "$dir/addresses-$port.txt"; then return; fi
     running || fail "the stage ended"
-    sleep 0.2
+    sleep 0.2 &
+    wait $! # Of a child in front of us that Ctrl-C ends, bash makes an error of its own.
   done
   fail "the stage is not ready after a minute"
 }
@@ -70,7 +71,10 @@ start() {
 # submit sends the video and leaves the folder of its results in $results.
 submit() {
   say "sending $video"
-  "$program" submit --server "$url" --wait --out "$dir/results" "$video" | tee "$dir/submit-$port.txt" || fail "the job did not succeed"
+  local status=0 # tee leaves Ctrl-C to submit, whose status tells.
+  "$program" submit --server "$url" --wait --out "$dir/results" "$video" | tee -i "$dir/submit-$port.txt" || status=$?
+  [ "$status" != 130 ] || exit 130
+  [ "$status" = 0 ] || fail "the job did not succeed"
   results=$(sed -n 's/^results in //p' "$dir/submit-$port.txt")
   [ -d "$results" ] || fail "submit named no folder of results"
 }
