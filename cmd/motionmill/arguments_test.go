@@ -32,3 +32,16 @@ func TestWrongArgumentsAreToldWithTheUsage(t *testing.T) {
 		t.Errorf("help jobs show: status %d, it prints %q", status, out)
 	}
 }
+
+// TestAnInterruptionIsToldInPeoplesWords has the texts that Ctrl-C has led to.
+func TestAnInterruptionIsToldInPeoplesWords(t *testing.T) {
+	for text, want := range map[string]string{
+		"list the jobs: GET /v1/jobs: context canceled":                    "list the jobs: GET /v1/jobs: interrupted",
+		"stop work: stop work: analyse frame 4: interrupt signal received": "stop work: analyse frame 4: interrupted",
+		"probe a.mp4: context canceled: terminated signal received":        "probe a.mp4: interrupted",
+	} {
+		if got := interruption.Replace(text); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

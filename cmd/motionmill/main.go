@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -33,7 +34,7 @@ func run(args []string, between seam) int {
 		err = out.lost()
 	}
 	if err != nil && !errors.Is(err, errReported) {
-		printError(root, err)
+		printError(root, err, exitStatus(ctx, err) == statusInterrupted)
 	}
 	return exitStatus(ctx, err)
 }
@@ -91,19 +92,27 @@ func strictHelp(root *cobra.Command) {
 	}
 }
 
+// interruption says in people's words how Go tells of a signal.
+var interruption = strings.NewReplacer("stop work: stop work: ", "stop work: ",
+	"context canceled: interrupt signal received", "interrupted", "context canceled: terminated signal received", "interrupted",
+	"interrupt signal received", "interrupted", "terminated signal received", "interrupted", "context canceled", "interrupted")
+
 // printError tells an error in one line on stderr, with its kind where it has
 // one, and on stdout for machines that asked for it.
-func printError(root *cobra.Command, err error) {
-	kind := ""
+func printError(root *cobra.Command, err error, interrupted bool) {
+	kind, text := "", oneLine(err)
+	if interrupted {
+		text = interruption.Replace(text)
+	}
 	var typed *job.Error
 	if errors.As(err, &typed) && typed.Kind != job.Internal {
 		kind = string(typed.Kind)
-		fmt.Fprintf(os.Stderr, "motionmill: %s: %s\n", kind, oneLine(err))
+		fmt.Fprintf(os.Stderr, "motionmill: %s: %s\n", kind, text)
 	} else {
-		fmt.Fprintln(os.Stderr, "motionmill:", oneLine(err))
+		fmt.Fprintln(os.Stderr, "motionmill:", text)
 	}
 	if wantsJSON(root) {
-		printJSON(os.Stdout, map[string]any{"error": map[string]string{"kind": kind, "message": oneLine(err)}})
+		printJSON(os.Stdout, map[string]any{"error": map[string]string{"kind": kind, "message": text}})
 	}
 }
 
