@@ -62,6 +62,9 @@ func (m measuredCapacity) write(path string) error {
 	if err != nil {
 		return fmt.Errorf("write the capacity: %w", err)
 	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("write the capacity: %w; name another file by --capacity-file", err)
+	}
 	if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil {
 		return fmt.Errorf("write the capacity: %w; name another file by --capacity-file", err)
 	}
