@@ -17,6 +17,8 @@ func TestWrongArgumentsAreToldWithTheUsage(t *testing.T) {
 		{"version x", "motionmill version takes 0 arguments, and got 1"},
 		{"jobs redrive --all x", "redrive: name jobs, or say --all for every dead job; not both"},
 		{"jobs list --limit -1", "--limit -1: it cannot be negative"},
+		{"serve --max-upload -1", "--max-upload -1, --multipart-above 67108864: neither can be negative"},
+		{"serve --part-bytes 1", "--part-bytes 1: S3 takes no part below 5242880 bytes"},
 		{"run --fly", "unknown flag: --fly; see motionmill run --help"},
 		{"work --lease soon", `invalid duration "soon"; see motionmill work --help`},
 		{"fly", `unknown command "fly" for "motionmill"; see motionmill --help`},

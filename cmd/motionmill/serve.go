@@ -65,8 +65,22 @@ func newServeCommand() *cobra.Command {
 	return cmd
 }
 
+// check refuses sizes of uploads that the API cannot have, by the names of their flags.
+func (f *serveFlags) check() error {
+	switch {
+	case f.maxBytes < 0 || f.multipartAbove < 0:
+		return usageError{fmt.Errorf("read --max-upload %d, --multipart-above %d: neither can be negative", f.maxBytes, f.multipartAbove)}
+	case f.partBytes != 0 && f.partBytes < store.MinPartBytes:
+		return usageError{fmt.Errorf("read --part-bytes %d: S3 takes no part below %d bytes", f.partBytes, store.MinPartBytes)}
+	}
+	return nil
+}
+
 func runServe(cmd *cobra.Command, stageFlags *stageFlags, models *inferenceFlags, flags *serveFlags) error {
 	ctx := cmd.Context()
+	if err := flags.check(); err != nil {
+		return err
+	}
 	s, err := openStage(cmd, stageFlags, &flags.private, 0)
 	if err != nil {
 		return err
