@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"text/tabwriter"
 
@@ -73,6 +74,9 @@ func pullModels(cmd *cobra.Command, flags *pullFlags, names []string) error {
 
 // choose finds the offers that the arguments ask for.
 func (f *pullFlags) choose(out io.Writer, offers []pull.Offer, names []string) (chosen []pull.Offer, err error) {
+	if preset, ok := os.LookupEnv(variable("profile")); ok && preset == f.profile && (f.all || len(names) > 0) {
+		f.profile = "" // What other commands are to make; here something else is asked for.
+	}
 	asked := 0
 	for _, given := range []bool{len(names) > 0, f.all, f.profile != ""} {
 		if given {

@@ -78,3 +78,17 @@ func TestPullAsACommand(t *testing.T) {
 		}
 	}
 }
+
+// TestPullOfANameBesideAPresetProfile pulls by name where the environment presets the
+// profile of what is made.
+func TestPullOfANameBesideAPresetProfile(t *testing.T) {
+	cmd := program(t.Context(), "models", "pull", "no-such-model")
+	cmd.Env = append(cmd.Env, "MOTIONMILL_PROFILE=pose")
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	if status := cmd.ProcessState.ExitCode(); status != statusMissing || !strings.Contains(string(out), "no-such-model: it is not in the catalogue") {
+		t.Errorf("status %d, it says %s", status, out)
+	}
+}
