@@ -16,17 +16,26 @@ const (
 	previewSize    = 320
 )
 
+// previewFrames are the first frame of a preview, and the one behind its last, of a video that
+// lasts so many seconds, counted at previewRate. There is always one.
+func previewFrames(duration float64) (from, until int) {
+	from = int(math.Max(0, math.Min(duration/3, duration-previewSeconds)) * previewRate)
+	until = min(from+previewSeconds*previewRate, int(math.Ceil(duration*previewRate-1e-6)))
+	return from, max(until, from+1)
+}
+
 // preview is the output of a short animation without sound: a GIF where the
 // name ends so, else WebP.
 func (p *DecodePlan) preview(s *ffmpeg.Stream) (*ffmpeg.Stream, error) {
 	path, err := outputPath(p.Preview, p.Dir)
-	from := math.Max(0, math.Min(p.Info.Duration/3, p.Info.Duration-previewSeconds))
 	w, h := FrameSize(p.Info, previewSize)
-	// A little early, so that rounding loses no frame.
-	s = s.Filter("select", nil, ffmpeg.KwArgs{"expr": fmt.Sprintf("gte(t,%s)*lt(t,%s)", decimal(from-1e-6), decimal(from+previewSeconds))})
-	s = s.Filter("setpts", ffmpeg.Args{"PTS-" + decimal(from) + "/TB"})
-	// At the end of the video fps repeats the last frame up to there.
-	s = s.Filter("fps", ffmpeg.Args{fmt.Sprint(previewRate)}).Filter("trim", nil, ffmpeg.KwArgs{"end_frame": previewSeconds * previewRate})
+	// Before anything is left out, so that a picture which stands for long is there in all of that time.
+	// At the end the last one is repeated: fps drops it when it is alone, and what the container
+	// says of the length may be that of the sound.
+	s = s.Filter("fps", ffmpeg.Args{fmt.Sprint(previewRate)}, ffmpeg.KwArgs{"eof_action": "pass"})
+	s = s.Filter("tpad", nil, ffmpeg.KwArgs{"stop": -1, "stop_mode": "clone"})
+	from, until := previewFrames(p.Info.Duration)
+	s = s.Filter("trim", nil, ffmpeg.KwArgs{"start_frame": from, "end_frame": until}).Filter("setpts", ffmpeg.Args{"PTS-STARTPTS"})
 	s = s.Filter("scale", nil, ffmpeg.KwArgs{"w": w, "h": h, "flags": "area", "in_color_matrix": "bt709", "out_color_matrix": "bt601"})
 	options := ffmpeg.KwArgs{"fps_mode": "passthrough", "map_metadata": "-1", "map_chapters": "-1", "loop": 0}
 	if filepath.Ext(p.Preview) == ".gif" {

@@ -215,3 +215,29 @@ func TestPreview(t *testing.T) {
 		t.Errorf("the preview starts with frame %d", n)
 	}
 }
+
+func TestPreviewOfFewPictures(t *testing.T) {
+	encode := []string{"-c:v", "libx264", "-preset", "ultrafast"}
+	for name, c := range map[string]struct {
+		args   []string
+		frames int64 // of a GIF; a WebP holds no picture twice
+	}{
+		"one picture.mp4":  {[]string{"-f", "lavfi", "-i", barcode(1, "25")}, 1},
+		"two pictures.mp4": {[]string{"-f", "lavfi", "-i", barcode(2, "25")}, 1},
+		// Nothing is new in the three seconds from the first third on.
+		"a gap.mp4": {[]string{"-f", "lavfi", "-i", barcode(300, "25"), "-vf", "select='lt(n,25)+gt(n,275)'", "-fps_mode", "vfr"}, 30},
+		// All that says how long it is says it of the sound.
+		"sound goes on.ts": {[]string{"-f", "lavfi", "-i", barcode(50, "25"), "-f", "lavfi", "-i", "sine=d=10", "-c:a", "aac"}, 20},
+	} {
+		path := generate(t, name, append(c.args, encode...)...)
+		info := probed(t, path)
+		for _, preview := range []string{"preview.webp", "preview.gif"} {
+			dir := decodePlain(t, DecodePlan{Input: path, Info: info, Preview: preview})
+			out, err := tools(t).Inspect(t.Context(), filepath.Join(dir, preview))
+			gif := preview == "preview.gif"
+			if err != nil || out.Width != 320 || out.Height != 180 || out.Frames < 1 || gif && out.Frames != c.frames {
+				t.Errorf("%s of %s is %+v, %v", preview, name, out, err)
+			}
+		}
+	}
+}

@@ -116,6 +116,8 @@ func seedTrack(f *testing.F) (string, error) {
 func FuzzWebP(f *testing.F) {
 	f.Add([]byte("RIFF\x20\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x00\x00\x00\x00\x3f\x01\x00\xb3\x00\x00ANMF\x10\x00\x00\x00"))
 	f.Add([]byte("RIFFxxxxWEBPANMF\xff\xff\xff\xff"))
+	f.Add([]byte("RIFF\x18\x00\x00\x00WEBPVP8 \x0a\x00\x00\x00\x10\x00\x00\x9d\x01\x2a\x40\x01\xb4\x00"))
+	f.Add([]byte("RIFF\x12\x00\x00\x00WEBPVP8L\x05\x00\x00\x00\x2f\x3f\xc1\x2c\x00"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if out, err := readWebP(data); err == nil && (out.Width < 1 || out.Height < 1 || out.Frames < 1 || out.Duration < 0) {
 			t.Errorf("%+v", out)
