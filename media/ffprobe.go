@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -124,18 +125,31 @@ func (p prober) streams(ctx context.Context) (listing, error) {
 // first decodes the first frame. It is what tells for sure that the video can
 // be read, when it starts and how it is to be shown.
 func (p prober) first(ctx context.Context, info *Info, streams listing) error {
-	out, err := p.list(ctx, "-select_streams", strconv.Itoa(info.videoStream), "-read_intervals", "%+#48", "-show_frames")
-	if err != nil {
-		return err
+	for _, packets := range []int{fewPackets, manyPackets} {
+		out, err := p.list(ctx, "-select_streams", strconv.Itoa(info.videoStream),
+			"-read_intervals", "%+#"+strconv.Itoa(packets), "-show_frames")
+		if err != nil {
+			return err
+		}
+		if packets == manyPackets || slices.ContainsFunc(out.Frames, frame.whole) {
+			return p.begin(info, streams, out)
+		}
 	}
-	return p.begin(info, streams, out)
+	return nil
 }
+
+// The packets in which the first picture is looked for: some, which do for nearly all files, and the
+// many that a recording may have before its first keyframe which began in the middle of another one.
+const fewPackets, manyPackets = 48, 600
+
+// whole tells that a frame has a size.
+func (f frame) whole() bool { return f.Width > 0 && f.Height > 0 }
 
 // begin takes from the first frame that has a size when the video starts and how it is to be
 // shown.
 func (p prober) begin(info *Info, streams, out listing) error {
 	for _, f := range out.Frames {
-		if f.Width <= 0 || f.Height <= 0 {
+		if !f.whole() {
 			continue
 		}
 		for _, s := range streams.Streams {

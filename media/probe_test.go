@@ -287,3 +287,27 @@ func TestPlaylistReachesNothing(t *testing.T) {
 		})
 	}
 }
+
+func TestRecordingFromTheMiddle(t *testing.T) {
+	whole := generate(t, "whole.ts", "-f", "lavfi", "-i", barcode(300, "25"), "-c:v", "libx264", "-preset", "ultrafast", "-g", "100", "-sc_threshold", "0")
+	data, err := os.ReadFile(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Without the first half a second the next keyframe is 87 packets away.
+	path := filepath.Join(t.TempDir(), "middle.ts")
+	if err := os.WriteFile(path, data[len(data)/188*12/300*188:], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	info, err := tools(t).Probe(t.Context(), path, Limits{Partial: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := tools(t).Decode(t.Context(), DecodePlan{Input: path, Info: info, Dir: t.TempDir(), Video: "video.mp4"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if usage, err := d.Wait(); err != nil || usage.Frames != 200 || d.Lost() == nil {
+		t.Errorf("%d frames, %v, lost %+v", usage.Frames, err, d.Lost())
+	}
+}
