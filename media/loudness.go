@@ -29,6 +29,8 @@ const (
 	// silence is the loudness under which there is nothing to level: to raise
 	// that would be to raise noise. In LUFS.
 	silence = -50
+	// stereo mixes a sound as it is encoded.
+	stereo = "aformat=channel_layouts=stereo"
 )
 
 // Silent tells that there is nothing to be levelled.
@@ -48,7 +50,7 @@ func (t *Tools) Loudness(ctx context.Context, input string, info Info) (Loudness
 	}
 	args := append([]string{"-nostdin", "-nostats", "-loglevel", "info", "-max_error_rate", info.errorRate()}, confined(info.demuxer, Limits{}.orDefault())...)
 	args = append(args, "-vn", "-i", "file:"+path, "-map", "0:"+strconv.Itoa(info.audioStream), "-map_metadata", "-1",
-		"-af", "aresample=48000:async=1,aformat=channel_layouts=stereo,loudnorm=print_format=json", "-f", "null", "-")
+		"-af", "aresample=48000:async=1,"+stereo+",loudnorm=print_format=json", "-f", "null", "-")
 	p, err := t.start(ctx, command{
 		path: t.ffmpeg, args: args, dir: "/", deadline: deadlineFor(0, info), op: op, subject: subject, input: path,
 	})
@@ -99,7 +101,8 @@ func readLoudness(lines []string) (Loudness, error) {
 
 // filter is the part of an audio chain that brings the sound to the target. A gain
 // does where the peaks allow it, and changes nothing else; where they do not,
-// loudnorm rides the level.
+// loudnorm rides the level, of the two channels that were measured: in the source's own
+// both the loudness and the peaks are others.
 func (l Loudness) filter() string {
 	gain := l.Target - l.Integrated
 	switch {
@@ -108,7 +111,7 @@ func (l Loudness) filter() string {
 	case l.Peak+gain <= highestPeak:
 		return "volume=" + decibels(gain) + "dB"
 	default:
-		return fmt.Sprintf("loudnorm=I=%s:TP=%s:LRA=%s:measured_I=%s:measured_TP=%s:measured_LRA=%s:measured_thresh=%s,aresample=48000",
+		return fmt.Sprintf(stereo+",loudnorm=I=%s:TP=%s:LRA=%s:measured_I=%s:measured_TP=%s:measured_LRA=%s:measured_thresh=%s,aresample=48000",
 			decibels(l.Target), decibels(highestPeak), decibels(math.Min(math.Max(l.Range, 1), 11)),
 			decibels(l.Integrated), decibels(l.Peak), decibels(l.Range), decibels(l.Threshold))
 	}
