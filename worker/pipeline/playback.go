@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,7 +37,7 @@ type Choices struct {
 const loudest, quietest = -5, -40
 
 func (c Choices) check() error {
-	if c.Loudness != nil && (*c.Loudness > loudest || *c.Loudness < quietest) {
+	if c.Loudness != nil && !(quietest <= *c.Loudness && *c.Loudness <= loudest) { // also where it is no number
 		return fmt.Errorf("the loudness is %g LUFS, it may be from %d to %d", *c.Loudness, quietest, loudest)
 	}
 	if previews := []string{"", "webp", "gif"}; !slices.Contains(previews, c.Preview) {
@@ -79,7 +80,7 @@ func (w *work) prepare(ctx context.Context) ([]Step, error) {
 		l.Target = *w.profile.Loudness
 		w.play.loudness = &l
 		if l.Silent() {
-			w.play.notes = append(w.play.notes, fmt.Sprintf("loudness: the sound is silent (%.1f LUFS) and was left as it is", l.Integrated))
+			w.play.notes = append(w.play.notes, silenceNote(l))
 		}
 	}
 	if w.profile.Wants(HLS) {
@@ -97,6 +98,14 @@ func (w *work) prepare(ctx context.Context) ([]Step, error) {
 		w.play.ladder = &ladder
 	}
 	return steps, nil
+}
+
+// silenceNote tells of sound that was not levelled.
+func silenceNote(l media.Loudness) string {
+	if math.IsInf(l.Integrated, 0) || math.IsNaN(l.Integrated) {
+		return "loudness: there is nothing to be heard in the sound, and it was left as it is"
+	}
+	return fmt.Sprintf("loudness: the sound is all but silent (%.1f LUFS) and was left as it is", l.Integrated)
 }
 
 // forPlayers adds to a decoding what players get.

@@ -120,7 +120,11 @@ func TestChoicesOfAProfile(t *testing.T) {
 	for text, want := range map[string]string{
 		"outputs: [hls]\nloudness: -16\npreview: webp": "",
 		"outputs: [hls]\nloudness: 3":                  "the loudness is 3 LUFS",
+		"outputs: [hls]\nloudness: .nan":               "the loudness is NaN LUFS",
 		"outputs: [hls]\npreview: png":                 `unknown preview "png"`,
+		"":                                             "it names no outputs",
+		"outputs: [hls]\n---\noutputs: [pose]":         "more than one document",
+		"outputs: [hls]\n---\nbroken: [":               "more than one document",
 	} {
 		p, err := parseProfile("mine.yaml", []byte(text))
 		if want == "" {

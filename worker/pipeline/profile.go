@@ -3,7 +3,9 @@ package pipeline
 import (
 	"bytes"
 	"embed"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -133,8 +135,11 @@ func parseProfile(path string, text []byte) (Profile, error) {
 	p := Profile{Matte: matting.All()}
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
-	if err := decoder.Decode(&p); err != nil {
+	if err := decoder.Decode(&p); err != nil && !errors.Is(err, io.EOF) { // An empty one names no outputs.
 		return p, fmt.Errorf("read profile %s: %w", path, err)
+	}
+	if err := decoder.Decode(&Profile{}); !errors.Is(err, io.EOF) {
+		return p, fmt.Errorf("read profile %s: it holds more than one document (a line ---), where one profile is wanted", path)
 	}
 	if p.Name == "" {
 		p.Name = strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
