@@ -29,6 +29,7 @@ func clips(t *testing.T) map[string]string {
 		"varying in matroska":    make("varying.mkv", "30", varying...),
 		"start offset":           make("offset.ts", "25"),
 		"frames in avi":          make("frames.avi", "30", "-c:v", "mpeg4", "-bf", "0"),
+		"ticks below a ns":       make("fine.mp4", "30", "-video_track_timescale", "1000000007"),
 	}
 }
 

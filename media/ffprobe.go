@@ -171,10 +171,17 @@ func (p prober) begin(info *Info, streams, out listing) error {
 		if info.TimeBase.Num == 0 {
 			return p.fail(job.Corrupt, export, "its video stream has no unit of time")
 		}
+		if info.TimeBase.Den/info.TimeBase.Num > finestUnit {
+			info.TimeBase = Ratio{1, finestUnit}
+		}
 		return p.withinSize(*info)
 	}
 	return p.fail(job.Corrupt, export, "no picture of its video stream (%s) can be decoded", info.VideoCodec)
 }
+
+// finestUnit is how many units of time a second has at most, to which times are rounded. VP9's encoder takes
+// none below a nanosecond, in which mattes come, and an MP4's frame lasts 2^32 units at most.
+const finestUnit = 10_000_000
 
 // list runs ffprobe on the file and reads its JSON.
 func (p prober) list(ctx context.Context, args ...string) (listing, error) {

@@ -44,13 +44,14 @@ type Info struct {
 	// StartTime is when the first frame is shown, in seconds after the
 	// earliest stream of the file starts.
 	StartTime float64 `json:"-"`
-	// TimeBase is the unit of the video's timestamps, as a part of a second.
+	// TimeBase is the unit of the video's timestamps, as a part of a second; the stream's
+	// own, but where that is below 100 ns.
 	TimeBase Ratio `json:"-"`
 	// Interlaced tells that a frame holds two fields.
 	Interlaced bool `json:"-"`
 
 	demuxer container
-	// firstTick is the first frame's time in units of TimeBase, on ffmpeg's
+	// firstTick is the first frame's time in the stream's own units, on ffmpeg's
 	// clock, which starts with the file's earliest stream.
 	firstTick   int64
 	videoStream int
