@@ -30,6 +30,9 @@ type Info struct {
 	// Audio tells whether there is sound that will be kept.
 	Audio bool `json:"audio"`
 
+	// SoundLeftOut says why sound that the file has is not kept; "" where all is well, or it has none.
+	SoundLeftOut string `json:"-"`
+
 	VideoCodec  string `json:"-"`
 	AudioCodec  string `json:"-"`
 	PixelFormat string `json:"-"`

@@ -146,8 +146,15 @@ func (p prober) choose(listing listing, size int64) (Info, error) {
 		HDR: hdr(video.Transfer), Interlaced: video.interlaced(),
 		demuxer: p.demuxer, videoStream: video.Index, audioStream: -1,
 	}
-	// Of sound that a cut leaves nothing of, the rate is unknown.
-	if audio != nil && named(audioCodecs[:], audio.Codec) && !audio.encrypted() && number(audio.SampleRate) > 0 {
+	switch {
+	case audio == nil:
+	case audio.encrypted():
+		info.SoundLeftOut = "it is encrypted"
+	case !named(audioCodecs[:], audio.Codec):
+		info.SoundLeftOut = fmt.Sprintf("its codec %q is not supported", audio.Codec)
+	case number(audio.SampleRate) == 0: // as where a cut leaves nothing of it
+		info.SoundLeftOut = "there is nothing of it"
+	default:
 		info.Audio, info.AudioCodec, info.audioStream = true, audio.Codec, audio.Index
 		info.Codecs = append(info.Codecs, audio.Codec)
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/motionmill/motionmill/job"
@@ -117,5 +118,18 @@ func TestNothingLeftIsCorrupt(t *testing.T) {
 		if _, err := config(t).File(t.Context(), path, t.TempDir(), profile, func(job.Progress) {}); job.KindOf(err) != job.Corrupt {
 			t.Errorf("%d bytes: %v", length, err)
 		}
+	}
+}
+
+// TestSoundThatIsLeftOut sends a file whose sound nobody can read here: the notes say so.
+func TestSoundThatIsLeftOut(t *testing.T) {
+	path := partialClip(t, "odd.mkv", "-c:a", "pcm_f64le", "-t", "1")
+	cfg := config(t)
+	m, err := cfg.File(t.Context(), path, t.TempDir(), Profile{Name: "p", Outputs: []Output{Poster}}, func(job.Progress) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `sound: its codec "pcm_f64le" is not supported, and it was left out`; m.Input.Audio || !slices.Contains(m.Notes, want) {
+		t.Errorf("audio %t, the notes are %q", m.Input.Audio, m.Notes)
 	}
 }

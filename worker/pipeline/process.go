@@ -74,6 +74,9 @@ func (c Config) process(ctx context.Context, from upload, dir string, profile Pr
 		return made, err
 	}
 	made.input = info
+	if info.SoundLeftOut != "" {
+		made.notes = append(made.notes, "sound: "+info.SoundLeftOut+", and it was left out")
+	}
 	made.steps = append(made.steps, probed)
 	models, runtimeVersion, err := c.Engine.Steps(profile)
 	if err != nil {
@@ -95,7 +98,7 @@ func (c Config) process(ctx context.Context, from upload, dir string, profile Pr
 	}
 	if analyser != nil {
 		made.models, runtimeVersion = analyser.Used(), analyserVersion
-		made.notes = starterNotes(choice)
+		made.notes = append(made.notes, starterNotes(choice)...)
 	}
 	made.tools.ONNXRuntime = runtimeVersion
 	err = c.makeAnyhow(ctx, func(encoder media.Encoder) (*work, error) {
