@@ -26,7 +26,7 @@ var (
 	videoCodecs = [...]string{"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mpeg2video", "mpeg1video",
 		"mjpeg", "prores", "h263", "dvvideo", "msmpeg4v2", "msmpeg4v3", "dnxhd",
 		"flv1", "wmv1", "wmv2", "wmv3", "vc1", "gif"}
-	audioCodecs = [...]string{"aac", "mp3", "mp2", "opus", "vorbis", "flac", "alac", "ac3", "eac3",
+	audioCodecs = [...]string{"aac", "aac_latm", "mp3", "mp2", "opus", "vorbis", "flac", "alac", "ac3", "eac3",
 		"amr_nb", "amr_wb", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le",
 		"pcm_f32le", "pcm_u8", "pcm_alaw", "pcm_mulaw", "pcm_bluray", "pcm_dvd",
 		"wmav1", "wmav2", "wmapro", "dts", "adpcm_ms", "adpcm_ima_wav", "adpcm_ima_qt"}

@@ -3,6 +3,7 @@ package media
 import (
 	"errors"
 	"math"
+	"path/filepath"
 	"testing"
 
 	"github.com/motionmill/motionmill/job"
@@ -42,5 +43,18 @@ func TestSoundStartsWithTheFirstFrame(t *testing.T) {
 	info.Audio = false
 	if _, err := found.Sound(t.Context(), SoundPlan{Input: path, Info: info, Rate: 8000, Channels: 1}, collect); job.KindOf(err) != job.Internal {
 		t.Errorf("a video without sound gives %v", err)
+	}
+}
+
+// TestSoundOfBroadcasts reads AAC as DVB sends it.
+func TestSoundOfBroadcasts(t *testing.T) {
+	path := generate(t, "tv.ts", "-f", "lavfi", "-i", "color=s=64x64:r=10:d=1", "-f", "lavfi", "-i", "sine=d=1",
+		"-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", "-mpegts_flags", "latm")
+	info := probed(t, path)
+	if !info.Audio || info.AudioCodec != "aac_latm" {
+		t.Fatalf("it is %+v", info)
+	}
+	if loud, _ := loudnessOf(t, filepath.Join(decodePlain(t, DecodePlan{Input: path, Info: info, Video: "video.mp4"}), "video.mp4")); loud < -40 {
+		t.Errorf("it became %g LUFS", loud)
 	}
 }
