@@ -5,8 +5,10 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -332,5 +334,22 @@ func TestDecodeLyingLength(t *testing.T) {
 	wantKind(t, err, job.OverLimit, "gap.mkv", "lasts longer")
 	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("took %s", took)
+	}
+}
+
+// TestAVaryingRateEndsInTime has one second of frames at each end of eight: the last one lasts no longer
+// than the video, though frames are far apart on the average.
+func TestAVaryingRateEndsInTime(t *testing.T) {
+	path := generate(t, "gap.mp4", "-f", "lavfi", "-i", barcode(200, "25"), "-vf", "select='lt(n,25)+gt(n,174)'", "-fps_mode", "vfr",
+		"-c:v", "libx264", "-preset", "ultrafast", "-bf", "2")
+	info := probed(t, path)
+	dir := decodePlain(t, DecodePlan{Input: path, Info: info, Video: "video.mp4", Sprite: "sprite.jpg", SpriteIndex: "sprite.vtt"})
+	out, err := tools(t).Inspect(t.Context(), filepath.Join(dir, "video.mp4"))
+	if err != nil || out.Frames != 50 || math.Abs(out.Duration-8) > 0.01 {
+		t.Errorf("video.mp4 is %+v, %v", out, err)
+	}
+	index, err := os.ReadFile(filepath.Join(dir, "sprite.vtt"))
+	if err != nil || !strings.Contains(string(index), "--> 00:00:08.000\n") {
+		t.Errorf("the sprite's index is %s, %v", index, err)
 	}
 }

@@ -186,8 +186,25 @@ func timed(info Info) ffmpeg.KwArgs {
 // without it that frame would last one tick, and fall out of the MP4's edit
 // list where this is rounded.
 func lasting(info Info, rate float64) ffmpeg.KwArgs {
-	ticks := math.Round(float64(timescale(info)) / rate)
-	return ffmpeg.KwArgs{"bsf:v": fmt.Sprintf("setts=pts=PTS:dts=DTS:duration=%d", int64(math.Max(1, ticks)))}
+	scale := timescale(info)
+	usual := int64(math.Max(1, math.Round(float64(scale)/rate)))
+	ticks := strconv.FormatInt(usual, 10)
+	if info.VFR && info.ends {
+		// As in lastUntil. The encoder's first frame is at zero too.
+		end := int64(math.Round(info.Duration * float64(scale)))
+		ticks = fmt.Sprintf(`if(between(%d-PTS\,%d\,%d)\,%[1]d-PTS\,%[3]d)`, end, max(1, scale/1000), usual)
+	}
+	return ffmpeg.KwArgs{"bsf:v": "setts=pts=PTS:dts=DTS:duration=" + ticks}
+}
+
+// lastUntil is until when the last frame is shown, which begins at a time; both in seconds. It
+// lasts as long as others do on the average; where the rate varies, only until the video ends, if that is sooner.
+func lastUntil(info Info, begins float64) float64 {
+	until := begins + 1/rate(info)
+	if info.VFR && info.ends && info.Duration-begins >= 0.001 {
+		until = math.Min(until, info.Duration)
+	}
+	return until
 }
 
 // rate is the average frame rate, 30 when it is unknown.

@@ -92,7 +92,7 @@ func (p *DecodePlan) writeSprite(t *thumbs, all []Timestamp) error {
 	for i := 0; i < len(frames); i += t.stride {
 		starts = append(starts, all[frames[i]].Seconds())
 	}
-	end := all[len(all)-1].Seconds() + 1/rate(p.Info)
+	end := lastUntil(p.Info, all[len(all)-1].Seconds())
 	var sprite bytes.Buffer
 	if err := jpeg.Encode(&sprite, t.tile(), &jpeg.Options{Quality: 90}); err != nil {
 		return fmt.Errorf("encode the sprite of %s: %w", subject, err)
