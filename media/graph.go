@@ -264,14 +264,15 @@ func playable(info Info) ffmpeg.KwArgs {
 }
 
 // level is the lowest of the usual levels of H.264 (ITU-T H.264, table A-1) that allows
-// pictures of w x h at a rate: by macroblocks a picture and a second.
+// pictures of w x h at a rate: by macroblocks a picture and a second, and on a side (A.3.1).
 func level(w, h int, rate float64) string {
 	blocks := float64((w + 15) / 16 * ((h + 15) / 16))
+	side := float64((max(w, h) + 15) / 16)
 	for _, l := range []struct {
 		name               string
 		picture, perSecond float64
 	}{{"3.1", 3600, 108_000}, {"4.0", 8192, 245_760}, {"4.2", 8704, 522_240}, {"5.1", 36_864, 983_040}} {
-		if blocks <= l.picture && blocks*math.Round(rate) <= l.perSecond {
+		if blocks <= l.picture && side*side <= 8*l.picture && blocks*math.Round(rate) <= l.perSecond {
 			return l.name
 		}
 	}

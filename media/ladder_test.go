@@ -108,3 +108,16 @@ func TestSamplesAreSpread(t *testing.T) {
 		}
 	}
 }
+
+// TestLevelOfWidePictures has few macroblocks, but more side by side than the lowest level allows:
+// the square of a side may be eight times the most of a picture (ITU-T H.264, A.3.1).
+func TestLevelOfWidePictures(t *testing.T) {
+	for _, c := range []struct {
+		w, h int
+		want string
+	}{{1280, 720, "3.1"}, {2704, 16, "3.1"}, {2720, 16, "4.0"}, {16, 2720, "4.0"}, {4096, 16, "4.0"}, {4112, 16, "4.2"}, {1920, 1080, "4.0"}, {8640, 16, "5.1"}} {
+		if got := level(c.w, c.h, 25); got != c.want {
+			t.Errorf("%d x %d has level %s, want %s", c.w, c.h, got, c.want)
+		}
+	}
+}
