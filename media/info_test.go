@@ -66,3 +66,24 @@ func TestReadTurn(t *testing.T) {
 		t.Errorf("rubbish gives %+v", got)
 	}
 }
+
+func TestLostIsNotWhatWasCutOut(t *testing.T) {
+	for name, c := range map[string]struct {
+		info   Info
+		frames int64
+		end    float64
+		want   Lost
+	}{
+		"cut by an edit list":  {Info{demuxer: isoMedia, Frames: 80, Duration: 2.7, FrameRate: 25, ends: true}, 67, 2.68, Lost{Errors: 1}},
+		"the end is missing":   {Info{demuxer: isoMedia, Frames: 80, Duration: 3.2, FrameRate: 25, ends: true}, 60, 2.4, Lost{Frames: 20, Seconds: 0.8, Errors: 1}},
+		"some in the middle":   {Info{demuxer: isoMedia, Frames: 80, Duration: 3.2, FrameRate: 25, ends: true}, 75, 3.2, Lost{Frames: 5, Seconds: 0.2, Errors: 1}},
+		"29.97, all are there": {Info{demuxer: isoMedia, Frames: 90, Duration: 3.003, FrameRate: 30000.0 / 1001, ends: true}, 90, 3.003, Lost{Errors: 1}},
+		"29.97, one is not":    {Info{demuxer: isoMedia, Frames: 90, Duration: 3.003, FrameRate: 30000.0 / 1001, ends: true}, 89, 3.003, Lost{Frames: 1, Seconds: 0.033, Errors: 1}},
+		"AVI, cut off":         {Info{Frames: 120, Duration: 3.05, FrameRate: 20, ends: true}, 60, 3, Lost{Frames: 60, Seconds: 0.05, Errors: 1}},
+		"no number of frames":  {Info{demuxer: isoMedia, Duration: 3.2, FrameRate: 25, ends: true}, 60, 2.4, Lost{Frames: 20, Seconds: 0.8, Errors: 1}},
+	} {
+		if got := c.info.lost(c.frames, c.end, 1); got != c.want {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
+	}
+}

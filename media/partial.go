@@ -70,7 +70,14 @@ func (info Info) lost(frames int64, end float64, errors int64) Lost {
 	if lasting == 0 {
 		said, lasting = info.Frames, info.Duration
 	}
+	if info.demuxer == isoMedia && info.ends && !info.VFR {
+		// The index also counts what an edit list leaves out, as of a film that was cut without encoding.
+		said = min(said, int64(lasting*info.FrameRate+0.01))
+	}
 	l := Lost{Errors: errors, Frames: max(0, said-frames), Seconds: math.Max(0, math.Round((lasting-end)*1000)/1000)}
+	if l.Seconds*info.FrameRate < 1 { // no more than rounding
+		l.Seconds = 0
+	}
 	if said == 0 {
 		l.Frames = int64(l.Seconds * info.FrameRate)
 	}
