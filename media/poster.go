@@ -98,6 +98,9 @@ func (p *DecodePlan) choosePoster(s *stills, all []Timestamp) error {
 	const op = "choose the poster of"
 	subject, step := filepath.Base(p.Input), stillTicks(p.Info)
 	frames := chosen(all, step, step/2)
+	if len(s.kept) > mostStills { // The count starts anew where the graph is built anew.
+		s.kept = s.kept[:mostStills]
+	}
 	if len(s.kept) == 0 || len(s.kept) != min(len(frames), mostStills) {
 		return job.Fail(job.Internal, op, subject, fmt.Sprintf("%d stills came for %d moments", len(s.kept), len(frames)), "", nil)
 	}

@@ -35,7 +35,8 @@ func (p *DecodePlan) preview(s *ffmpeg.Stream) (*ffmpeg.Stream, error) {
 	s = s.Filter("fps", ffmpeg.Args{fmt.Sprint(previewRate)}, ffmpeg.KwArgs{"eof_action": "pass"})
 	s = s.Filter("tpad", nil, ffmpeg.KwArgs{"stop": -1, "stop_mode": "clone"})
 	from, until := previewFrames(p.Info.Duration)
-	s = s.Filter("trim", nil, ffmpeg.KwArgs{"start_frame": from, "end_frame": until}).Filter("setpts", ffmpeg.Args{"PTS-STARTPTS"})
+	// By times, which go on where the graph is built anew, and not by the count, which does not.
+	s = s.Filter("trim", nil, ffmpeg.KwArgs{"start_pts": from, "end_pts": until}).Filter("setpts", ffmpeg.Args{fmt.Sprintf("PTS-%d", from)})
 	s = s.Filter("scale", nil, ffmpeg.KwArgs{"w": w, "h": h, "flags": "area", "in_color_matrix": "bt709", "out_color_matrix": "bt601"})
 	options := ffmpeg.KwArgs{"fps_mode": "passthrough", "map_metadata": "-1", "map_chapters": "-1", "loop": 0}
 	if filepath.Ext(p.Preview) == ".gif" {

@@ -7,6 +7,7 @@ import (
 	"image/color"
 	"image/jpeg"
 	"math"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -239,5 +240,29 @@ func TestPreviewOfFewPictures(t *testing.T) {
 				t.Errorf("%s of %s is %+v, %v", preview, name, out, err)
 			}
 		}
+	}
+}
+
+// TestStillsOfChangingSizes has fields, and another size from the middle on, where the graph is built anew; and
+// it lasts longer than its container says.
+func TestStillsOfChangingSizes(t *testing.T) {
+	var all []byte
+	for _, size := range []string{"320:192", "160:96"} {
+		part := generate(t, "part.ts", "-f", "lavfi", "-i", barcode(100, "50"), "-vf", "scale="+size+",tinterlace=4", "-c:v", "mpeg2video", "-flags", "+ilme+ildct")
+		data, err := os.ReadFile(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, data...)
+	}
+	path := filepath.Join(t.TempDir(), "both.ts")
+	if err := os.WriteFile(path, all, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	info := probed(t, path)
+	dir := decodePlain(t, DecodePlan{Input: path, Info: info, Poster: "poster.jpg", Preview: "preview.webp"})
+	out, err := tools(t).Inspect(t.Context(), filepath.Join(dir, "preview.webp"))
+	if err != nil || !info.Interlaced || out.Frames < 15 || out.Duration < 1.5 || out.Duration > 3.1 {
+		t.Errorf("of a video that lasts %g s the preview is %+v, %v", info.Duration, out, err)
 	}
 }
