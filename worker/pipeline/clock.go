@@ -40,7 +40,9 @@ func (w *work) nextFrame() func(pix []byte) (int, float64, error) {
 		if err := w.showSteps(pix, frame); err != nil {
 			return 0, 0, err
 		}
-		w.times.put(frame.Index, frame.Time)
+		if w.composes() {
+			w.times.put(frame.Index, frame.Time)
+		}
 		return frame.Index, frame.Time.Seconds(), nil
 	}
 }

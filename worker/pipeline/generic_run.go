@@ -105,14 +105,13 @@ func (w *work) pull() error {
 	width, height := w.frameSize()
 	pix, next := make([]byte, width*height*3), w.nextFrame()
 	for {
-		index, _, err := next(pix)
+		_, _, err := next(pix)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		w.times.take(index)
 		w.frames++
 		w.report("analyse")
 	}
