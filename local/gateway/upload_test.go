@@ -350,7 +350,11 @@ func TestEventIsAsS3ShapesIt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if last := s.next(); last.Source.Key != "last.mp4" {
+	last := s.next()
+	for last.Source == event.Source { // The scan at the start may tell of it too: the same event, as S3 may send it twice.
+		last = s.next()
+	}
+	if last.Source.Key != "last.mp4" {
 		t.Errorf("told of %+v", last.Source)
 	}
 }
