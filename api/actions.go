@@ -105,7 +105,7 @@ func (a *API) retryJob(ctx context.Context, in *JobPath) (*jobOutput, error) {
 		return nil, p
 	}
 	letter := retryLetter(ctx, rec)
-	if err := a.cfg.Queue.Send(ctx, letter); err != nil {
+	if err := a.cfg.Queue.Send(ctx, outgoing(letter)...); err != nil {
 		return nil, a.broken(ctx, "send the retry", err)
 	}
 	a.removeDead(ctx, letter)
@@ -126,23 +126,27 @@ func (a *API) revivable(ctx context.Context, id string) (job.Record, *Problem) {
 }
 
 // retryLetter asks the claim to revive the job as it was read, and no later one.
-func retryLetter(ctx context.Context, rec job.Record) job.Outgoing {
-	return job.Outgoing{Body: job.Letter{Type: job.RetryLetter, Job: rec.ID, Fence: rec.Fence, Request: RequestFrom(ctx)}.Encode()}
+func retryLetter(ctx context.Context, rec job.Record) job.Letter {
+	return job.Letter{Type: job.RetryLetter, Job: rec.ID, Fence: rec.Fence, Request: RequestFrom(ctx)}
+}
+
+func outgoing(letters ...job.Letter) (messages []job.Outgoing) {
+	for _, letter := range letters {
+		messages = append(messages, job.Outgoing{Body: letter.Encode()})
+	}
+	return messages
 }
 
 // removeDead takes what lies in the dead-letter queue for jobs out of it, once
 // the retries of these were sent: whoever looks at its length, as alarms do, then
 // sees what is still to be done. A letter that stays does no harm, so that a
 // failure is no answer.
-func (a *API) removeDead(ctx context.Context, retries ...job.Outgoing) {
+func (a *API) removeDead(ctx context.Context, retries ...job.Letter) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeDeadWithin)
 	defer cancel()
 	fences := map[string]int64{}
 	for _, retry := range retries {
-		var letter job.Letter
-		if json.Unmarshal(retry.Body, &letter) == nil {
-			fences[letter.Job] = letter.Fence
-		}
+		fences[retry.Job] = retry.Fence
 	}
 	var ids []string
 	err := a.cfg.DeadLetters.Look(ctx, func(m job.Message) bool {
@@ -168,7 +172,7 @@ func (a *API) redrive(ctx context.Context, in *struct{ Body RedriveRequest }) (*
 	if in.Body.All == (len(in.Body.Jobs) > 0) {
 		return nil, problem(http.StatusUnprocessableEntity, problemInvalid, `Name the jobs as "jobs", or say "all": true; not both.`)
 	}
-	var letters []job.Outgoing
+	var letters []job.Letter
 	var p *Problem
 	if in.Body.All {
 		letters, p = a.allDead(ctx)
@@ -180,7 +184,7 @@ func (a *API) redrive(ctx context.Context, in *struct{ Body RedriveRequest }) (*
 	}
 	sent := 0
 	for batch := range slices.Chunk(letters, sendBatch) {
-		if err := a.cfg.Queue.Send(ctx, batch...); err != nil {
+		if err := a.cfg.Queue.Send(ctx, outgoing(batch...)...); err != nil {
 			p := a.broken(ctx, "send the retries", err)
 			a.removeDead(ctx, letters[:sent]...)
 			p.Detail = fmt.Sprintf("%d of %d jobs were put back, then the queue failed. Do it again: a job is never put back twice.", sent, len(letters))
@@ -192,8 +196,8 @@ func (a *API) redrive(ctx context.Context, in *struct{ Body RedriveRequest }) (*
 	return &redriveOutput{Redriven{Count: sent}}, nil
 }
 
-func (a *API) named(ctx context.Context, ids []string) ([]job.Outgoing, *Problem) {
-	var letters []job.Outgoing
+func (a *API) named(ctx context.Context, ids []string) ([]job.Letter, *Problem) {
+	var letters []job.Letter
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	for _, id := range ids {
 		rec, p := a.revivable(ctx, id)
@@ -205,8 +209,8 @@ func (a *API) named(ctx context.Context, ids []string) ([]job.Outgoing, *Problem
 	return letters, nil
 }
 
-func (a *API) allDead(ctx context.Context) ([]job.Outgoing, *Problem) {
-	var letters []job.Outgoing
+func (a *API) allDead(ctx context.Context) ([]job.Letter, *Problem) {
+	var letters []job.Letter
 	cursor := ""
 	for {
 		records, next, err := a.cfg.Ledger.List(ctx, a.readable(ctx, job.Filter{States: []job.State{job.Dead}}), redrivePage, cursor)
