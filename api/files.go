@@ -59,11 +59,8 @@ func (a *API) getFile(ctx context.Context, in *fileInput) (*fileOutput, error) {
 		return nil, problem(http.StatusNotFound, problemNoFile, fmt.Sprintf("Job %s is %s and has no files.", rec.ID, rec.State))
 	}
 	m, err := a.manifests.get(ctx, rec)
-	if err != nil && job.KindOf(err) == job.SourceGone {
-		return nil, noResult(rec)
-	}
 	if err != nil {
-		return nil, a.broken(ctx, "read the job's manifest", err)
+		return nil, a.unread(ctx, rec, "read the job's manifest", err)
 	}
 	if !m.has(in.Path) {
 		return nil, problem(http.StatusNotFound, problemNoFile,
@@ -84,8 +81,12 @@ func (a *API) getFile(ctx context.Context, in *fileInput) (*fileOutput, error) {
 	return &fileOutput{Status: http.StatusFound, Location: a.publicURL(ctx, signed), CacheControl: "private, no-store"}, nil
 }
 
-// noResult is the answer for a job whose result was thrown away.
-func noResult(rec job.Record) *Problem {
+// unread is the answer where something of a job's result could not be read: the
+// result may have been thrown away.
+func (a *API) unread(ctx context.Context, rec job.Record, doing string, err error) *Problem {
+	if job.KindOf(err) != job.SourceGone {
+		return a.broken(ctx, doing, err)
+	}
 	return problem(http.StatusNotFound, problemNoFile, fmt.Sprintf(
 		"The result of job %s is not in the store any more: it was deleted, or its time there was over. Upload the video again to have it made anew.", rec.ID))
 }

@@ -69,7 +69,7 @@ func (a *API) createImport(ctx context.Context, in *struct{ Body NewImport }) (*
 	}
 	source.Fragment = ""
 	source = direct(source)
-	if strings.ContainsFunc(in.Body.Authorization, func(r rune) bool { return r < ' ' || r > '~' }) {
+	if unprintable(in.Body.Authorization) {
 		return nil, problem(http.StatusUnprocessableEntity, problemInvalid, "The authorization has characters that no header has.")
 	}
 	name := in.Body.Name

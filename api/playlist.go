@@ -24,11 +24,8 @@ func isPlaylist(file string) bool { return path.Ext(file) == ".m3u8" }
 // player that was led to the store would look for segments there, unsigned.
 func (a *API) playlist(ctx context.Context, rec job.Record, in *fileInput) (*fileOutput, error) {
 	text, err := a.cfg.Objects.Read(ctx, a.cfg.OutputsBucket, path.Join(path.Dir(rec.Manifest), in.Path), maxPlaylist)
-	if err != nil && job.KindOf(err) == job.SourceGone {
-		return nil, noResult(rec)
-	}
 	if err != nil {
-		return nil, a.broken(ctx, "read the playlist", err)
+		return nil, a.unread(ctx, rec, "read the playlist", err)
 	}
 	if in.Share != "" {
 		text = withShare(text, in.Share)

@@ -197,7 +197,12 @@ func (a *API) checkUpload(n NewUpload) *Problem {
 // unsendable tells whether no client can send a text as a header, letter for
 // letter as it is signed.
 func unsendable(text string) bool {
-	return strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) || strings.TrimSpace(text) != text
+	return unprintable(text) || strings.TrimSpace(text) != text
+}
+
+// unprintable tells whether a text has characters that no header may have.
+func unprintable(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
 type uploadStateOutput struct{ Body UploadState }
