@@ -76,13 +76,13 @@ func (m Model) tooNew(data []byte, version string, err error) (finding, remedy s
 	if broken != nil || err == nil {
 		return "", ""
 	}
-	says := strings.ToLower(err.Error())
+	says, other := strings.ToLower(err.Error()), foreign(err.Error())
 	export := "Export it for an older one, such as opset 17, or set MOTIONMILL_ORT_LIBRARY to a newer ONNX Runtime"
 	switch {
 	case strings.Contains(says, "ir version"):
 		return fmt.Sprintf("it is of IR version %d, which is newer than ONNX Runtime %s reads", h.ir, version), export
-	case foreign(err.Error()) != "":
-		return fmt.Sprintf("it uses the operator %s, which is none of ONNX's and which ONNX Runtime %s does not have", foreign(err.Error()), version),
+	case other != "":
+		return fmt.Sprintf("it uses the operator %s, which is none of ONNX's and which ONNX Runtime %s does not have", other, version),
 			"Export it without operators of a project's own (MMDeploy's onnxruntime backend, for one, adds some): what they do must be left out or be done by ONNX's"
 	case strings.Contains(says, "opset") || strings.Contains(says, "no op registered") || strings.Contains(says, "not a registered function"):
 		return fmt.Sprintf("it is of opset %d and uses what ONNX Runtime %s does not have", h.opset, version), export

@@ -103,32 +103,27 @@ func (r *ortRunner) Run() ([]Tensor, error) {
 	return r.out, failed
 }
 
-// readValue copies an output that ONNX Runtime made.
+// readValue copies an output that ONNX Runtime made, as floats.
 func readValue(name string, value ort.Value) (Tensor, error) {
 	t := Tensor{Name: name, Shape: value.GetShape()}
-	switch v := value.(type) {
-	case *ort.Tensor[float32]:
-		t.Data = v.GetData() // Go's own memory: it outlives the tensor
-	case *ort.Tensor[int64]:
-		t.Data = toFloats(v.GetData())
-	case *ort.Tensor[int32]:
-		t.Data = toFloats(v.GetData())
-	case *ort.Tensor[float64]:
-		t.Data = toFloats(v.GetData())
-	case *ort.Tensor[uint8]:
-		t.Data = toFloats(v.GetData())
-	case *ort.Tensor[bool]:
-		for _, yes := range v.GetData() {
+	data, err := valueData(value)
+	switch data := data.(type) {
+	case []float32:
+		t.Data = data
+	case []float64:
+		t.Data = toFloats(data)
+	case []int64:
+		t.Data = toFloats(data)
+	case []int32:
+		t.Data = toFloats(data)
+	case []uint8:
+		t.Data = toFloats(data)
+	case []bool:
+		for _, yes := range data {
 			t.Data = append(t.Data, map[bool]float32{true: 1}[yes])
 		}
-	case *ort.Scalar[float32]:
-		t.Data = []float32{v.GetData()}
-	case *ort.Scalar[int64]:
-		t.Data = []float32{float32(v.GetData())}
-	case *ort.Scalar[int32]:
-		t.Data = []float32{float32(v.GetData())}
 	default:
-		return t, fmt.Errorf("read output %s: its type is not supported by this version", name)
+		return t, errors.Join(fmt.Errorf("read output %s: its type is not supported by this version", name), err)
 	}
 	return t, nil
 }
