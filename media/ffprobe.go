@@ -125,17 +125,19 @@ func (p prober) streams(ctx context.Context) (listing, error) {
 // first decodes the first frame. It is what tells for sure that the video can
 // be read, when it starts and how it is to be shown.
 func (p prober) first(ctx context.Context, info *Info, streams listing) error {
-	for _, packets := range []int{fewPackets, manyPackets} {
-		out, err := p.list(ctx, "-select_streams", strconv.Itoa(info.videoStream),
-			"-read_intervals", "%+#"+strconv.Itoa(packets), "-show_frames")
-		if err != nil {
-			return err
-		}
-		if packets == manyPackets || slices.ContainsFunc(out.Frames, frame.whole) {
-			return p.begin(info, streams, out)
-		}
+	out, err := p.frames(ctx, info, fewPackets)
+	if err == nil && !slices.ContainsFunc(out.Frames, frame.whole) {
+		out, err = p.frames(ctx, info, manyPackets)
 	}
-	return nil
+	if err != nil {
+		return err
+	}
+	return p.begin(info, streams, out)
+}
+
+// frames decodes the first packets of the video.
+func (p prober) frames(ctx context.Context, info *Info, packets int) (listing, error) {
+	return p.list(ctx, "-select_streams", strconv.Itoa(info.videoStream), "-read_intervals", "%+#"+strconv.Itoa(packets), "-show_frames")
 }
 
 // The packets in which the first picture is looked for: some, which do for nearly all files, and the

@@ -20,7 +20,6 @@ type soundWindows struct {
 	held  []float32 // interleaved, from the beginning of the next window on
 	skip  int       // values until that begins
 	index int
-	ended int // values that the windows so far had of held
 }
 
 // add takes the next piece, interleaved.
@@ -37,7 +36,6 @@ func (s *soundWindows) add(piece []float32) error {
 		if err := s.window(s.held[at:at+full], 1); err != nil {
 			return err
 		}
-		s.ended = max(full-step, 0)
 	}
 	if at > len(s.held) {
 		s.skip, at = at-len(s.held), len(s.held)
@@ -48,7 +46,11 @@ func (s *soundWindows) add(piece []float32) error {
 
 // end hears what is left, where a part of it was not heard yet.
 func (s *soundWindows) end() error {
-	if len(s.held) <= s.ended {
+	heard := 0 // values of what is held that were in the window before
+	if s.index > 0 {
+		heard = max(s.need.Window-s.need.Step, 0) * s.need.Channels
+	}
+	if len(s.held) <= heard {
 		return nil
 	}
 	part := 1.0
