@@ -120,8 +120,9 @@ func demo(tb testing.TB) (Video, [][]byte, starter.GroundTruth) {
 	return v, inferencetest.Decode(tb, path, v.Width, v.Height, 0), truth
 }
 
-func TestStartersOnTheirOwnVideo(t *testing.T) {
-	v, frames, truth := demo(t)
+// starters is an analyser of the built-in models.
+func starters(t *testing.T) *Analyser {
+	t.Helper()
 	catalogue, err := models.LoadCatalogue(nil, starter.Files)
 	if err != nil {
 		t.Fatal(err)
@@ -134,6 +135,12 @@ func TestStartersOnTheirOwnVideo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return a
+}
+
+func TestStartersOnTheirOwnVideo(t *testing.T) {
+	v, frames, truth := demo(t)
+	a := starters(t)
 	results, _ := analyse(t, a, v, frames, truth.FPS)
 	w, h := a.MatteSize(v)
 	near, rawNear, seen, iou := 0, 0, 0, 0.0

@@ -4,9 +4,7 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/motionmill/motionmill/inference/inferencetest"
 	"github.com/motionmill/motionmill/inference/matting"
-	"github.com/motionmill/motionmill/inference/models"
 	"github.com/motionmill/motionmill/inference/starter"
 )
 
@@ -57,18 +55,7 @@ func TestPeopleFarAwayAreSeenFromNearby(t *testing.T) {
 		frames = frames[:20] // Under the race detector a part says enough.
 	}
 	frames, masks := farAway(t, v, frames, truth)
-	catalogue, err := models.LoadCatalogue(nil, starter.Files)
-	if err != nil {
-		t.Fatal(err)
-	}
-	choice, err := catalogue.Choose([]string{models.TaskPose, models.TaskMatte}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := NewAnalyser(inferencetest.OpenRuntime(t), choice)
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := starters(t)
 	var scores []float64
 	for _, near := range []bool{false, true} {
 		v.Matte = matting.All()

@@ -25,6 +25,7 @@ type near struct {
 	matte  []byte // the largest of the parts'
 	weight []byte // how much that counts, of 255
 	plane  []float32
+	across []float64 // how much each column of a part counts
 	clean  []byte
 	used   bool // in this frame
 }
@@ -71,11 +72,15 @@ func (c *Cutout) Approach(pic picture.Picture, part picture.Rect, matte []byte, 
 	n.plane = picture.Grown(n.plane, wide*high)
 	c.enlarger.Plane(n.plane, wide, high, matte, w, h)
 	left, top := int(part.X), int(part.Y)
+	n.across = picture.Grown(n.across, wide)
+	for x := range n.across {
+		n.across[x] = ramp(x, wide, left == 0, left+wide == pic.Width)
+	}
 	for y := range high {
 		at := (top+y)*pic.Width + left
 		down := ramp(y, high, top == 0, top+high == pic.Height)
 		for x, v := range n.plane[y*wide : (y+1)*wide] {
-			sure := min(down, ramp(x, wide, left == 0, left+wide == pic.Width))
+			sure := min(down, n.across[x])
 			n.matte[at+x] = max(n.matte[at+x], byte(v+0.5))
 			n.weight[at+x] = max(n.weight[at+x], byte(255*sure+0.5))
 		}
