@@ -45,16 +45,9 @@ func Draft(m models.Model, inputs, outputs []onnx.TensorInfo) (manifest string, 
 	if onnx.IsWhole(in.Type) {
 		d.values = normalising.ReplaceAllString(d.values, "mean: [0, 0, 0], std: [1, 1, 1]")
 	}
-	return fmt.Sprintf(`schema: %s
-name: %s
-task: %s
-family: %s
-file: %q
-sha256: %s
-licence: unknown
-rank: 50
+	return m.DraftHead(d.task, d.family) + fmt.Sprintf(`rank: 50
 %sinput: {name: %q, width: %d, height: %d, layout: %s, type: %s, fit: %s, %s}
-%s`, models.ManifestSchema, m.Name, d.task, d.family, m.File, m.SHA256, hint, in.Name, p.w, p.h, p.layout, in.Type, d.fit, d.values, d.rest), true
+%s`, hint, in.Name, p.w, p.h, p.layout, in.Type, d.fit, d.values, d.rest), true
 }
 
 // normalising is what a graph that takes whole numbers does itself: what is left of a pixel

@@ -28,13 +28,11 @@ func Draft(m models.Model, inputs, outputs []onnx.TensorInfo) (manifest string, 
 	if len(outputs) == 0 || d.picture != "" && d.sound != "" {
 		return "", false
 	}
-	var text strings.Builder
-	fmt.Fprintf(&text, "schema: %s\nname: %s\ntask: %s\nfamily: %s\nfile: %q\nsha256: %s\nlicence: unknown\n%s",
-		models.ManifestSchema, m.Name, models.TaskGeneric, models.TaskGeneric, m.File, m.SHA256, d.picture)
+	manifest = m.DraftHead(models.TaskGeneric, models.TaskGeneric) + d.picture
 	if len(d.others) > 0 {
-		fmt.Fprintf(&text, "options:\n  inputs:\n%s", strings.Join(d.others, ""))
+		manifest += "options:\n  inputs:\n" + strings.Join(d.others, "")
 	}
-	return text.String(), true
+	return manifest, true
 }
 
 // draft collects what is known of the inputs so far.

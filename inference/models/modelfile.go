@@ -3,6 +3,7 @@ package models
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,7 +13,7 @@ import (
 )
 
 // FileModel returns a model of a file that has no manifest: only its graph can be
-// described (see family.Draft). A file that cannot be read is an error of kind model_missing.
+// described (see family.Draft and generic.Draft). A file that cannot be read is an error of kind model_missing.
 func FileModel(path string) (Model, error) {
 	m := Model{Path: path, folder: os.DirFS(filepath.Dir(path))}
 	m.File = filepath.Base(path)
@@ -24,6 +25,12 @@ func FileModel(path string) (Model, error) {
 	sum := sha256.Sum256(data)
 	m.SHA256 = hex.EncodeToString(sum[:])
 	return m, nil
+}
+
+// DraftHead is how the manifest of such a model begins, once its family is known.
+func (m Model) DraftHead(task, family string) string {
+	return fmt.Sprintf("schema: %s\nname: %s\ntask: %s\nfamily: %s\nfile: %q\nsha256: %s\nlicence: unknown\n",
+		ManifestSchema, m.Name, task, family, m.File, m.SHA256)
 }
 
 // nameOf makes a model's name of its file's.
