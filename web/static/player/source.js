@@ -45,7 +45,7 @@ export class Source {
 
   ladder(Hls, files, want, time) {
     // A worker would be made of a blob, which the page's policy forbids; segments of MP4 need none.
-    const hls = new Hls({ enableWorker: false, capLevelToPlayerSize: want === 'auto', startPosition: time > 0 ? time : -1 });
+    const hls = new Hls({ audioStreamController: firstSound(Hls), enableWorker: false, capLevelToPlayerSize: want === 'auto', startPosition: time > 0 ? time : -1 });
     this.hls = hls;
     hls.on(Hls.Events.MANIFEST_PARSED, () => {
       this.rungs = hls.levels.map((level) => level.height).sort((a, b) => b - a);
@@ -81,6 +81,22 @@ export class Source {
     this.video.removeAttribute('src');
     this.video.load();
   }
+}
+
+/**
+ * hls.js's class for sound, but that the first sound is there as soon as it is
+ * buffered. hls.js itself (1.7.4) waits until a frame is shown before it says
+ * where the film ends, and a browser that does not know that waits with the last
+ * frames: who began at the end would never see one.
+ */
+function firstSound(Hls) {
+  return class extends Hls.DefaultConfig.audioStreamController {
+    onFragBuffered(event, data) {
+      const none = !this.bufferedTrack;
+      super.onFragBuffered(event, data);
+      if (none && this.bufferedTrack && this.switchingTrack) this.completeAudioSwitch(this.switchingTrack);
+    }
+  };
 }
 
 /** The class of hls.js, or null where it cannot be loaded. */
