@@ -81,6 +81,10 @@ $('language').addEventListener('change', (event) => {
   if (view) route();
 });
 window.addEventListener('hashchange', () => { route(); $('main').focus({ preventScroll: true }); });
+document.querySelector('.skip').addEventListener('click', (event) => {
+  event.preventDefault(); // the address says which view is shown: it must stay
+  $('main').focus();
+});
 document.addEventListener('visibilitychange', () => { if (document.hidden) jobs.list.rest(); else jobs.refresh(); });
 inWords();
 loadStage();

@@ -21,28 +21,38 @@ async function tabTo(page, selector, key = 'Tab') {
   throw new Error(`${selector} cannot be reached by ${key}`);
 }
 
+/** Takes the way past the head, which is the first stop. */
+async function skipHead(page) {
+  await page.keyboard.press('Tab');
+  check((await page.evaluate(() => document.activeElement.className)) === 'skip', 'the first stop is not the way past the head');
+  await page.keyboard.press('Enter');
+  check((await page.evaluate(() => document.activeElement.id)) === 'main', 'the way past the head does not lead to the content');
+}
+
 export async function keyboard(seen) {
   const { page, options, job } = seen;
   const alone = await joined(seen);
+  const dialogs = [];
+  const opened = (dialog) => dialogs.push(dialog);
+  page.on('filechooser', opened); // long before the key: the browser must have heard of it, or opens a dialog of its own
   try {
     await page.goto(`${options.page}/#/`);
     await page.reload();
     await page.locator('#jobs .job').first().waitFor();
-    await page.keyboard.press('Tab');
-    check((await page.evaluate(() => document.activeElement.className)) === 'skip', 'the first stop is not the way past the head');
-    await page.keyboard.press('Enter');
+    await skipHead(page);
 
-    const chooser = page.waitForEvent('filechooser', { timeout: 30_000 }); // asked for in time: the browser must know before the key
-    chooser.catch(() => {}); // the steps before it may fail first
     await tabTo(page, '#files');
     await page.keyboard.press('Enter');
-    await (await chooser).setFiles(options.inner);
+    await (await until('the dialog opens', () => dialogs[0])).setFiles(options.inner);
     await page.locator('#uploads li', { hasText: 'inner.mp4' }).first().getByText('Open the job').waitFor();
 
     await tabTo(page, `#jobs a[href="#/jobs/${job}"]`);
     await page.keyboard.press('Enter');
     await page.locator('.plots .plot').first().waitFor();
     check((await page.evaluate(() => document.activeElement.id)) === 'main', 'the focus does not follow into the result');
+    await tabTo(page, '.skip', 'Shift+Tab');
+    await page.keyboard.press('Enter');
+    check(page.url().endsWith(`#/jobs/${job}`), `the way past the head leads out of the result, to ${page.url()}`);
     await tabTo(page, '.player .screen');
     const paused = () => page.evaluate(() => document.querySelector('.player video').paused);
     if (!(await paused())) await page.keyboard.press(' ');
@@ -64,6 +74,7 @@ export async function keyboard(seen) {
     check(await page.locator('#home').isVisible(), 'the list is not shown again');
     check((await page.evaluate(() => document.activeElement.id)) === 'main', 'the focus is not back in the list');
   } finally {
+    page.off('filechooser', opened);
     await alone();
   }
 }
