@@ -4,15 +4,19 @@ import { check, until } from './check.mjs';
 
 const part = (url) => Number(new URL(url).searchParams.get('partNumber') ?? 0);
 
-/** Notes the parts that are stored, and holds one back until it is let go. */
+/**
+ * Notes the parts that are stored, and holds those from one on back until they
+ * are let go: none is on its way when the network is cut, for such a part may
+ * be stored though its answer never comes.
+ */
 async function watch(page, held) {
-  const gate = { stored: [], reached: 0 };
+  const gate = { stored: [], reached: 0, waiting: [], open() { for (const go of this.waiting.splice(0)) go(); } };
   page.on('response', (response) => {
     if (response.request().method() === 'PUT' && part(response.url()) > 0 && response.ok()) gate.stored.push(part(response.url()));
   });
-  await page.route((url) => part(url) === held, async (route) => {
+  await page.route((url) => part(url) >= held, async (route) => {
     gate.reached++;
-    await new Promise((done) => { gate.open = done; });
+    await new Promise((done) => { gate.waiting.push(done); });
     await route.continue().catch(() => {}); // it may have been given up meanwhile
   });
   return gate;
@@ -24,7 +28,7 @@ export async function goesOn({ page, context, options }) {
   const line = page.locator('#uploads li').first();
   const state = (name) => until(`the upload is ${name}`, async () => (await line.getAttribute('data-state')) === name);
   await page.locator('#files').setInputFiles(options.large);
-  await until('a part is held', () => gate.reached === 1);
+  await until('two parts are held', () => gate.reached === 2);
   await until('two parts are stored', () => gate.stored.includes(1) && gate.stored.includes(2));
   await context.setOffline(true);
   gate.open();
@@ -32,7 +36,7 @@ export async function goesOn({ page, context, options }) {
   check(/No connection/.test(await line.innerText()), `without network it says ${await line.innerText()}`);
   await context.setOffline(false);
   await state('sending');
-  await until('the part is held again', () => gate.reached === 2);
+  await until('they are held again', () => gate.reached === 4);
 
   await line.getByRole('button', { name: /^Pause/ }).click();
   await state('paused');
