@@ -141,8 +141,12 @@ func TestARestartInABackoffTriesWhenItIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		box, e := newMemory(), &endpoint{answer: always(503)}
 		post(t, box, finished("one", job.Succeeded))
-		during(t, deliverer(t, box, e, hook), 10*time.Minute)
+		during(t, deliverer(t, box, e, hook), 10*time.Minute+2*time.Second) // between two looks: no try is cut off
 		before := listed(t, box, "")[0]
+		for time.Until(before.DueAt) < 10*time.Second { // pauses are drawn by lot, and this one is as good as over
+			during(t, deliverer(t, box, e, hook), 12*time.Second)
+			before = listed(t, box, "")[0]
+		}
 		during(t, deliverer(t, box, e, hook), time.Until(before.DueAt)-time.Second)
 		if n := len(e.requests()); n != before.Tries {
 			t.Errorf("a new process tried at once: %d tries after %d", n, before.Tries)
