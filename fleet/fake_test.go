@@ -135,12 +135,30 @@ func (w *fakeWorker) finish() { w.once.Do(func() { close(w.done) }) }
 type logText struct {
 	mu   sync.Mutex
 	text bytes.Buffer
+	// written, when set, has something in it after each line; it has room for one.
+	written chan struct{}
 }
 
 func (l *logText) Write(line []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	select {
+	case l.written <- struct{}{}:
+	default:
+	}
 	return l.text.Write(line)
+}
+
+// await returns once a text was logged, or ctx has ended.
+func (l *logText) await(ctx context.Context, text string) error {
+	for !strings.Contains(l.String(), text) {
+		select {
+		case <-l.written:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %q to be logged: %w", text, ctx.Err())
+		}
+	}
+	return nil
 }
 
 func (l *logText) String() string {
