@@ -140,7 +140,7 @@ func (r trappedReader) Read(body []byte) (job.Notice, error) {
 // process, no unit, no job. Each is reported once.
 func TestAPanicAnywhereEndsNoWorkerAndLosesNothing(t *testing.T) {
 	for _, what := range []string{
-		"work.Receive", "work.Delete", "in progress.Send", "in progress.Receive", "in progress.Delete", "Ledger.Get", "Ledger.Put", "Ledger.Put, done",
+		"work.Receive", "work.Delete", "in progress.Send", "in progress.Receive", "in progress.Hide", "in progress.Delete", "Ledger.Get", "Ledger.Put", "Ledger.Put, done",
 		"Ledger.RaiseHighWater", "Runner.Run", "Runner.Announce", "Reader.Read",
 	} {
 		sprung := true
@@ -160,7 +160,7 @@ func workWithTrap(t *testing.T, s *stage, p *trap) {
 	t.Helper()
 	told := &reports{}
 	s.runner.do = func(ctx context.Context, rec job.Record, _ job.Hooks) (string, error) {
-		return "m-" + rec.ID, job.Pause(ctx, 25*time.Second)
+		return "m-" + rec.ID, job.Pause(ctx, 3*time.Minute)
 	}
 	w := s.worker(func(c *Config) {
 		c.Work, c.InProgress, c.DeadLetter = trappedQueue{s.work, p, "work"}, trappedQueue{s.inProgress, p, "in progress"}, trappedQueue{s.dead, p, "dead"}
@@ -172,7 +172,7 @@ func workWithTrap(t *testing.T, s *stage, p *trap) {
 		send(t, s.work, event(key))
 	}
 	stop := s.start(w)
-	after(10 * time.Minute)
+	after(time.Hour)
 	stop()
 	done := 0
 	for _, key := range keys {
