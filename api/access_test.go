@@ -83,7 +83,8 @@ func (s *stage) owned(id, owner string, state job.State) job.Record {
 	if state == job.Succeeded {
 		rec.Manifest = "outputs/" + id + "/3/manifest.json"
 		s.store.Put("out", path.Join(path.Dir(rec.Manifest), "hls/master.m3u8"), "", []byte("#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,URI=\"audio/playlist.m3u8\"\n480p/playlist.m3u8\n"))
-		s.store.Put("out", rec.Manifest, "application/json", []byte(`{"schema":"motionmill.manifest/1","outputs":[{"path":"video.mp4"},{"path":"hls/master.m3u8"}]}`))
+		s.store.Put("out", path.Join(path.Dir(rec.Manifest), "sprite.vtt"), "", []byte("WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nsprite.jpg#xywh=0,0,160,90\n"))
+		s.store.Put("out", rec.Manifest, "application/json", []byte(`{"schema":"motionmill.manifest/1","outputs":[{"path":"video.mp4"},{"path":"hls/master.m3u8"},{"path":"sprite.vtt"}]}`))
 	}
 	s.ledger.Set(rec)
 	return rec

@@ -18,13 +18,13 @@ func (a *API) registerFiles() {
 	huma.Register(a.huma, huma.Operation{
 		OperationID: "get-file", Method: http.MethodGet, Path: filePath, Tags: []string{"jobs"},
 		Summary: "A file of the result, by a redirect that is good for 15 minutes", DefaultStatus: http.StatusFound,
-		Description: "Only what the manifest of the committed attempt lists, and manifest.json itself. The path may have slashes in it. Playlists of HLS (.m3u8) are answered themselves, so that what they name is found beside them.",
+		Description: "Only what the manifest of the committed attempt lists, and manifest.json itself. The path may have slashes in it. Playlists of HLS (.m3u8) and the index of the thumbnails (.vtt) are answered themselves, so that what they name is found beside them.",
 		Responses: map[string]*huma.Response{
-			"200": {Description: "The playlist.", Content: map[string]*huma.MediaType{playlistType: {Schema: &huma.Schema{Type: huma.TypeString}}}},
+			"200": {Description: "The playlist or index.", Content: indexContent()},
 			"302": {Description: "Where the file is."},
 		},
 	}, a.getFile)
-	a.huma.OpenAPI().Paths[filePath].Get.Responses["302"].Content = nil // Only the playlist has a body.
+	a.huma.OpenAPI().Paths[filePath].Get.Responses["302"].Content = nil // Only playlists and indexes have a body.
 }
 
 type fileInput struct {
@@ -66,8 +66,8 @@ func (a *API) getFile(ctx context.Context, in *fileInput) (*fileOutput, error) {
 		return nil, problem(http.StatusNotFound, problemNoFile,
 			fmt.Sprintf("The result of job %s has no file %q. GET /v1/jobs/%s lists them.", rec.ID, in.Path, rec.ID))
 	}
-	if isPlaylist(in.Path) && !in.Download {
-		return a.playlist(ctx, rec, in)
+	if isIndex(in.Path) && !in.Download {
+		return a.index(ctx, rec, in)
 	}
 	get := GetRequest{Bucket: a.cfg.OutputsBucket, Key: path.Join(path.Dir(rec.Manifest), in.Path), Expires: signedFor, HeadersOnly: in.method == http.MethodHead}
 	if in.Download {

@@ -187,21 +187,26 @@ func TestAccessThatIsNotWhole(t *testing.T) {
 	}
 }
 
-// Players resolve what a playlist names against the address that it came from.
-func TestPlaylistsAreAnsweredAndKeepTheShare(t *testing.T) {
+// Players resolve what a playlist or the sprite's index names against the
+// address that it came from.
+func TestIndexesAreAnsweredAndKeepTheShare(t *testing.T) {
 	s := guarded(t)
 	s.owned("j1", "anna", job.Succeeded)
-	const file = "/v1/jobs/j1/files/hls/master.m3u8"
-	a := s.call(t, "GET", file, nil, as(t, "anna", "viewer")...)
-	wantStatus(t, a, 200)
-	if want := "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,URI=\"audio/playlist.m3u8\"\n480p/playlist.m3u8\n"; a.raw != want || a.header.Get("Content-Type") != "application/vnd.apple.mpegurl" {
-		t.Errorf("it is %q of %s", a.raw, a.header.Get("Content-Type"))
-	}
 	token, _ := s.shareOf(t, "j1")
 	query := "?share=" + url.QueryEscape(token)
-	b := s.call(t, "GET", file+query, nil)
-	if want := "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,URI=\"audio/playlist.m3u8" + query + "\"\n480p/playlist.m3u8" + query + "\n"; b.raw != want {
-		t.Errorf("shared, it is %q", b.raw)
+	for _, c := range []struct{ file, mediaType, text string }{ // SHARE is where the token goes.
+		{"hls/master.m3u8", "application/vnd.apple.mpegurl", "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,URI=\"audio/playlist.m3u8SHARE\"\n480p/playlist.m3u8SHARE\n"},
+		{"sprite.vtt", "text/vtt", "WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nsprite.jpgSHARE#xywh=0,0,160,90\n"},
+	} {
+		file := "/v1/jobs/j1/files/" + c.file
+		a := s.call(t, "GET", file, nil, as(t, "anna", "viewer")...)
+		wantStatus(t, a, 200)
+		if want := strings.ReplaceAll(c.text, "SHARE", ""); a.raw != want || a.header.Get("Content-Type") != c.mediaType {
+			t.Errorf("it is %q of %s", a.raw, a.header.Get("Content-Type"))
+		}
+		if b := s.call(t, "GET", file+query, nil); b.raw != strings.ReplaceAll(c.text, "SHARE", query) {
+			t.Errorf("shared, it is %q", b.raw)
+		}
+		wantStatus(t, s.call(t, "GET", file+"?download=true", nil, as(t, "anna", "viewer")...), 302)
 	}
-	wantStatus(t, s.call(t, "GET", file+"?download=true", nil, as(t, "anna", "viewer")...), 302)
 }

@@ -1040,7 +1040,7 @@ type ClientInterface interface {
 
 	// GetFile A file of the result, by a redirect that is good for 15 minutes
 	//
-	// Only what the manifest of the committed attempt lists, and manifest.json itself. The path may have slashes in it. Playlists of HLS (.m3u8) are answered themselves, so that what they name is found beside them.
+	// Only what the manifest of the committed attempt lists, and manifest.json itself. The path may have slashes in it. Playlists of HLS (.m3u8) and the index of the thumbnails (.vtt) are answered themselves, so that what they name is found beside them.
 	//
 	// Corresponds with GET /v1/jobs/{id}/files/{path} (the `GetFile` operationId).
 	GetFile(ctx context.Context, id string, path string, params *GetFileParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1522,7 +1522,7 @@ func (c *Client) JobEvents(ctx context.Context, id string, reqEditors ...Request
 
 // GetFile A file of the result, by a redirect that is good for 15 minutes
 //
-// Only what the manifest of the committed attempt lists, and manifest.json itself. The path may have slashes in it. Playlists of HLS (.m3u8) are answered themselves, so that what they name is found beside them.
+// Only what the manifest of the committed attempt lists, and manifest.json itself. The path may have slashes in it. Playlists of HLS (.m3u8) and the index of the thumbnails (.vtt) are answered themselves, so that what they name is found beside them.
 //
 // Corresponds with GET /v1/jobs/{id}/files/{path} (the `GetFile` operationId).
 func (c *Client) GetFile(ctx context.Context, id string, path string, params *GetFileParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3736,7 +3736,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetFileWithResponse A file of the result, by a redirect that is good for 15 minutes
 	//
-	// Only what the manifest of the committed attempt lists, and manifest.json itself. The path may have slashes in it. Playlists of HLS (.m3u8) are answered themselves, so that what they name is found beside them.
+	// Only what the manifest of the committed attempt lists, and manifest.json itself. The path may have slashes in it. Playlists of HLS (.m3u8) and the index of the thumbnails (.vtt) are answered themselves, so that what they name is found beside them.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -4928,7 +4928,7 @@ func (c *ClientWithResponses) JobEventsWithResponse(ctx context.Context, id stri
 
 // GetFileWithResponse A file of the result, by a redirect that is good for 15 minutes
 //
-// Only what the manifest of the committed attempt lists, and manifest.json itself. The path may have slashes in it. Playlists of HLS (.m3u8) are answered themselves, so that what they name is found beside them.
+// Only what the manifest of the committed attempt lists, and manifest.json itself. The path may have slashes in it. Playlists of HLS (.m3u8) and the index of the thumbnails (.vtt) are answered themselves, so that what they name is found beside them.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// FuzzWithShare puts a token into any playlist: every line stays a line, and every address has the
+// FuzzPlaylistWithShare puts a token into any playlist: every line stays a line, and every address has the
 // token at its end.
-func FuzzWithShare(f *testing.F) {
+func FuzzPlaylistWithShare(f *testing.F) {
 	f.Add([]byte("#EXTM3U\n#EXT-X-MAP:URI=\"init.mp4\"\n#EXTINF:4,\n00001.m4s\n"), "a.b.c")
 	f.Add([]byte("#EXT-X-MEDIA:URI=\"a\",X-URI=\"b\"\r\n\nx\r\n"), "$1\"\n#")
 	f.Fuzz(func(t *testing.T, playlist []byte, token string) {
@@ -17,7 +17,7 @@ func FuzzWithShare(f *testing.F) {
 			t.Fatalf("the query is %q", query)
 		}
 		before := strings.Split(string(playlist), "\n")
-		after := strings.Split(string(withShare(playlist, token)), "\n")
+		after := strings.Split(string(playlistWithShare(playlist, token)), "\n")
 		if len(before) != len(after) {
 			t.Fatalf("%d lines became %d", len(before), len(after))
 		}
