@@ -34,7 +34,9 @@ func TestNoCoreIsIdleBesideASlowFrame(t *testing.T) {
 			t.Errorf("%d poses were looked for in %d frames", p, n)
 		}
 		ideal := (sum + time.Duration(s.detections.Load())*takes(meterDetect, 0)) / 2
-		if took := time.Since(began); float64(took) > 1.03*float64(ideal) {
+		// Who of two that wake at one moment goes first is chance: it takes 1.026 to 1.036 of
+		// that, and 1.081 where nothing is looked for ahead.
+		if took := time.Since(began); float64(took) > 1.055*float64(ideal) {
 			t.Errorf("took %v, the two cores alone %v", took, ideal)
 		}
 	})
