@@ -264,6 +264,27 @@ func TestNobodyThere(t *testing.T) {
 	}
 }
 
+// Whoever is stopped while the API has trouble was stopped, and did not fail.
+func TestStoppedAtTheMomentOfATrouble(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	busy := transport(func(*http.Request) (*http.Response, error) {
+		stop()
+		return &http.Response{Status: "503 Busy", StatusCode: http.StatusServiceUnavailable, Body: http.NoBody}, nil
+	})
+	c, err := client.New(client.Config{URL: "http://127.0.0.1:1", Pause: time.Hour, HTTP: &http.Client{Transport: busy}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Cancel(ctx, "j1"); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "503") {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+// transport is a function that answers in a server's place.
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 func TestAnswersThatAreNotFromTheAPI(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "bad gateway page", http.StatusBadGateway) }))
 	defer server.Close()

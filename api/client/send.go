@@ -136,7 +136,7 @@ func drain(resp *http.Response) {
 func (c *Client) again(ctx context.Context, f func(try int) error) error {
 	for try := 1; ; try++ {
 		err := f(try)
-		if err == nil || try == c.tries || !passing(err) || ctx.Err() != nil {
+		if err == nil || try == c.tries || !passing(err) {
 			return err
 		}
 		if waitErr := wait(ctx, c.pause<<(try-1)); waitErr != nil {
