@@ -159,7 +159,7 @@ func (p *process) note(lane, what, id string, fence int64) {
 	}
 }
 
-// begun counts the jobs that run.
+// begun counts the lanes on which a job has begun to run.
 func (p *process) begun() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -224,6 +224,7 @@ type lane struct {
 	frozen chan struct{} // not nil while frozen
 
 	turn    sync.Mutex // held by the claim that is being written
+	ran     sync.Once
 	once    sync.Once
 	deleted chan struct{} // closed when a work message was deleted
 	passed  chan struct{} // closed when the crash point was passed

@@ -15,11 +15,11 @@ import (
 )
 
 // The scripts: how a job goes in a victim. In a clean process it succeeds,
-// unless it is hopeless or fails at its first attempt.
+// unless it is hopeless.
 const (
 	succeeds  = "succeeds"
 	long      = "long"       // runs until it is stopped
-	failsOnce = "fails once" // at its first attempt, with a kind that is tried again
+	failsOnce = "fails once" // with a kind that is tried again; once, for the victim comes to harm then
 	hopeless  = "hopeless"   // fails with a permanent kind
 	cancelled = "cancelled"  // is cancelled by a user while it runs
 )
@@ -49,7 +49,7 @@ func stableKey(id string) string { return filepath.Join("outputs", id, manifestN
 
 func (r *fileRunner) Run(ctx context.Context, rec job.Record, _ job.Hooks) (string, error) {
 	r.lane.note(r.lane.name, "run", rec.ID, rec.Fence)
-	r.lane.begun()
+	r.lane.ran.Do(r.lane.begun)
 	if r.lane.Hold {
 		r.lane.awaitFile(ctx, letGoFile)
 	}
@@ -64,7 +64,7 @@ func (r *fileRunner) Run(ctx context.Context, rec job.Record, _ job.Hooks) (stri
 	switch script := r.lane.Script; {
 	case script == hopeless:
 		return "", job.Fail(job.Corrupt, "decode", rec.Source.Key, "the index is missing", "", nil)
-	case script == failsOnce && rec.Attempt == 1:
+	case script == failsOnce && r.lane.Victim:
 		return "", job.Fail(job.Storage, "store", rec.Source.Key, "the store is away", "", nil)
 	case script == cancelled && r.lane.Victim:
 		if err := r.cancel(ctx, rec.ID); err != nil {
