@@ -66,8 +66,8 @@ func (a *API) getFile(ctx context.Context, in *fileInput) (*fileOutput, error) {
 		return nil, problem(http.StatusNotFound, problemNoFile,
 			fmt.Sprintf("The result of job %s has no file %q. GET /v1/jobs/%s lists them.", rec.ID, in.Path, rec.ID))
 	}
-	if isIndex(in.Path) && !in.Download {
-		return a.index(ctx, rec, in)
+	if kind, is := indexes[path.Ext(in.Path)]; is && !in.Download {
+		return a.index(ctx, rec, in, kind)
 	}
 	get := GetRequest{Bucket: a.cfg.OutputsBucket, Key: path.Join(path.Dir(rec.Manifest), in.Path), Expires: signedFor, HeadersOnly: in.method == http.MethodHead}
 	if in.Download {

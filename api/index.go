@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"net/http"
-	"net/url"
 	"path"
 	"regexp"
 	"strings"
@@ -17,21 +16,22 @@ import (
 // maxIndex is more than a playlist of a day of video has, in bytes.
 const maxIndex = 4 << 20
 
-// indexes are the files of a result that name others of it, by their extension.
-var indexes = map[string]struct {
+// indexKind is a kind of file that names others of its result.
+type indexKind struct {
 	mediaType string
 	withShare func(text []byte, token string) []byte
-}{
+}
+
+// indexes are the kinds by the extension of their files.
+var indexes = map[string]indexKind{
 	".m3u8": {"application/vnd.apple.mpegurl", playlistWithShare}, // RFC 8216, 4
 	".vtt":  {"text/vtt", spriteWithShare},                        // WebVTT, 9
 }
 
-func isIndex(file string) bool {
-	_, is := indexes[path.Ext(file)]
-	return is
-}
+// namedInTag is an address in a tag of a playlist.
+var namedInTag = regexp.MustCompile(`(\bURI="[^"]+)"`)
 
-// indexContent describes them to readers of the API's document.
+// indexContent describes indexes to readers of the API's document.
 func indexContent() map[string]*huma.MediaType {
 	content := map[string]*huma.MediaType{}
 	for _, kind := range indexes {
@@ -43,12 +43,11 @@ func indexContent() map[string]*huma.MediaType {
 // index answers with a playlist, or with the sprite's WebVTT, itself. What it
 // names is relative to it: a player that was led to the store would look for
 // segments and pictures there, unsigned.
-func (a *API) index(ctx context.Context, rec job.Record, in *fileInput) (*fileOutput, error) {
+func (a *API) index(ctx context.Context, rec job.Record, in *fileInput, kind indexKind) (*fileOutput, error) {
 	text, err := a.cfg.Objects.Read(ctx, a.cfg.OutputsBucket, path.Join(path.Dir(rec.Manifest), in.Path), maxIndex)
 	if err != nil {
 		return nil, a.unread(ctx, rec, "read "+in.Path, err)
 	}
-	kind := indexes[path.Ext(in.Path)]
 	if in.Share != "" {
 		text = kind.withShare(text, in.Share)
 	}
@@ -59,12 +58,11 @@ func (a *API) index(ctx context.Context, rec job.Record, in *fileInput) (*fileOu
 // in a playlist: those on lines of their own and those in the URI of a tag.
 func playlistWithShare(playlist []byte, token string) []byte {
 	query := shareQuery(token)
-	named := regexp.MustCompile(`(\bURI="[^"]+)"`)
 	lines := strings.Split(string(playlist), "\n")
 	for i, line := range lines {
 		switch {
 		case strings.HasPrefix(line, "#"):
-			lines[i] = named.ReplaceAllString(line, "${1}"+strings.ReplaceAll(query, "$", "$$")+`"`)
+			lines[i] = namedInTag.ReplaceAllString(line, "${1}"+strings.ReplaceAll(query, "$", "$$")+`"`)
 		case strings.TrimSpace(line) != "":
 			address := strings.TrimRight(line, "\r")
 			lines[i] = address + query + line[len(address):]
@@ -80,5 +78,3 @@ func spriteWithShare(text []byte, token string) []byte {
 	const fragment = "#xywh="
 	return bytes.ReplaceAll(text, []byte(fragment), []byte(shareQuery(token)+fragment))
 }
-
-func shareQuery(token string) string { return "?" + url.Values{shareParameter: {token}}.Encode() }

@@ -115,7 +115,7 @@ func (a *API) shareJob(ctx context.Context, in *struct {
 		return nil, a.broken(ctx, "make the link", err)
 	}
 	origin, _ := ctx.Value(originKey{}).(string)
-	link := origin + "/share?" + url.Values{shareParameter: {token}}.Encode()
+	link := origin + "/share" + shareQuery(token)
 	return &shareOutput{CacheControl: "no-store", Body: ShareLink{URL: link, Token: token, ID: grant.Link, ExpiresAt: grant.Expires.UTC()}}, nil
 }
 
@@ -175,3 +175,6 @@ func (a *API) openShare(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, &set)
 	http.Redirect(w, r, "/#/jobs/"+url.PathEscape(grant.Job), http.StatusSeeOther)
 }
+
+// shareQuery is the query of a URL that carries the token of a share link.
+func shareQuery(token string) string { return "?" + url.Values{shareParameter: {token}}.Encode() }
